@@ -1,0 +1,135 @@
+"""The client's side of PBFT (OSDI 1999, section 4.1), as a component for any actor.
+
+A client sends its request to the primary and waits for f + 1 replies with the same result from
+distinct replicas: one of them is correct, so the result is. If that takes too long it sends the
+request to all replicas. It has one request outstanding and numbers them in ascending order, which
+is what exactly-once execution rests on; later submissions wait in line.
+
+The last number is kept in the actor's durable store, so a restarted client does not reuse one.
+
+Use it inside an actor::
+
+    self.consensus = ConsensusClient(members)
+    ticket = self.consensus.submit(ctx, operation)          # in any handler
+
+    @on(Reply)
+    def reply(self, ctx, sender, message):
+        result = self.consensus.on_reply(ctx, sender, message)
+        if result is not None: ...                          # result.ticket, result.value
+
+    def on_timer(self, ctx, name):
+        if self.consensus.on_timer(ctx, name):
+            return
+"""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+
+import msgspec
+
+from agents.consensus.facts import ReplyAccepted
+from agents.consensus.messages import Reply, Request, request_content
+from agents.consensus.rules import Committee
+from prsm_sim.actor import Context, PeerId, Seconds
+
+
+class Result(msgspec.Struct, frozen=True):
+    """An accepted result.
+
+    Attributes:
+        ticket: what `ConsensusClient.submit` returned.
+        value: what the state machine returned.
+        latency_s: since the request was first sent.
+    """
+
+    ticket: int
+    value: bytes
+    latency_s: Seconds
+
+
+class ConsensusClient:
+    """Submits operations to a committee and accepts results that f + 1 replicas vouch for.
+
+    Args:
+        members: the committee, in the order its replicas use.
+        retry_s: how long to wait for a result before sending to all replicas, and again.
+        name: prefix of its timer and its store key; two clients in one actor need two names.
+    """
+
+    def __init__(
+        self, members: Sequence[PeerId], retry_s: Seconds = 2.0, name: str = "consensus-client"
+    ) -> None:
+        self.committee = Committee(tuple(members))
+        self.retry_s = retry_s
+        self.view = 0
+        self.name = name
+        self._last_ticket: int | None = None
+        self._line: deque[tuple[int, bytes]] = deque()
+        self._request: Request | None = None
+        self._sent_s: Seconds = 0.0
+        self._replies: dict[PeerId, Reply] = {}
+
+    @property
+    def outstanding(self) -> int:
+        """How many submitted operations have no accepted result yet."""
+        return len(self._line) + (self._request is not None)
+
+    def submit(self, ctx: Context, operation: bytes) -> int:
+        """Have the committee execute `operation` once; return the ticket its result will carry.
+
+        Tickets ascend. The operation is sent at once, or after those submitted before it.
+        """
+        if self._last_ticket is None:
+            self._last_ticket = int(ctx.store.get(self.name) or b"0")
+        self._last_ticket += 1
+        ctx.store.put(self.name, str(self._last_ticket).encode())
+        ctx.store.sync()
+        self._line.append((self._last_ticket, operation))
+        if self._request is None:
+            self._send_next(ctx)
+        return self._last_ticket
+
+    def on_reply(self, ctx: Context, sender: PeerId, reply: Reply) -> Result | None:
+        """Count a reply; return the result once f + 1 distinct replicas agree on it."""
+        request = self._request
+        if request is None or sender not in self.committee.member_set:
+            return None
+        if reply.timestamp != request.timestamp or reply.client != request.client:
+            return None
+        self._replies[sender] = reply
+        same = [one for one in self._replies.values() if one.result == reply.result]
+        if len(same) < self.committee.join:
+            return None
+        self.view = _most_common_view(same)
+        result = Result(request.timestamp, reply.result, ctx.now - self._sent_s)
+        ctx.cancel_timer(self.name)
+        ctx.emit(ReplyAccepted(request.client, result.ticket, result.value, result.latency_s))
+        self._request = None
+        if self._line:
+            self._send_next(ctx)
+        return result
+
+    def on_timer(self, ctx: Context, name: str) -> bool:
+        """Send the outstanding request to all replicas; return whether the timer was ours."""
+        if name != self.name:
+            return False
+        if self._request is not None:
+            ctx.sometimes("consensus: client sent its request to all replicas")
+            ctx.broadcast(self._request, self.committee.members)
+            ctx.set_timer(self.name, self.retry_s)
+        return True
+
+    def _send_next(self, ctx: Context) -> None:
+        ticket, operation = self._line.popleft()
+        signature = ctx.sign(request_content(Request(ctx.id, ticket, operation)))
+        self._request = Request(ctx.id, ticket, operation, signature)
+        self._sent_s = ctx.now
+        self._replies = {}
+        ctx.send(self.committee.primary(self.view), self._request)
+        ctx.set_timer(self.name, self.retry_s)
+
+
+def _most_common_view(replies: list[Reply]) -> int:
+    """The view most of the replicas are in, the later one on a tie; only a hint whom to ask."""
+    counts = Counter(reply.view for reply in replies)
+    return max(counts, key=lambda view: (counts[view], view))

@@ -1,0 +1,147 @@
+"""The message log of one replica (OSDI 1999, section 4.2): slots, votes and the journal.
+
+A *slot* holds what a replica knows about one sequence number in its current view: the pre-prepare
+and, of each replica, the first vote. Later votes of the same replica never replace or add to it, so
+votes are counted by distinct senders. A prepared certificate survives into later views, because a
+view change must show it.
+
+Between `low` and `high` messages are accepted. `low` is the last stable checkpoint. Limit: this log
+takes no checkpoints, so `low` stays 0, the journal and the slots grow with the run, and a
+view-change shows certificates for the whole history. A checkpoint would advance `low` and call
+`discard_to`.
+"""
+
+from agents.consensus.messages import Certificate, Commit, Entry, Prepare, PrePrepare, vote_content
+from prsm_sim.actor import PeerId
+
+
+class Slot:
+    """One sequence number in the current view, and its latest certificate of any view."""
+
+    __slots__ = (
+        "certificate", "commit_count", "commits", "committed", "contents", "digest", "pre_prepare",
+        "prepare_count", "prepared", "prepares", "sequence", "view",
+    )  # fmt: skip
+
+    def __init__(self, sequence: int, view: int) -> None:
+        self.sequence = sequence
+        self.certificate: Certificate | None = None
+        self.renew(view)
+
+    def renew(self, view: int) -> None:
+        """Forget the votes of the old view; the certificate stays."""
+        self.view = view
+        self.pre_prepare: PrePrepare | None = None
+        self.digest = b""
+        self.prepares: dict[PeerId, Prepare] = {}
+        self.commits: dict[PeerId, Commit] = {}
+        self.prepare_count = 0
+        self.commit_count = 0
+        self.prepared = False
+        self.committed = False
+        self.contents: dict[bytes, bytes] = {}
+
+    def prepare_content(self, digest: bytes) -> bytes:
+        """The signed bytes of a prepare for `digest` in this slot, encoded once."""
+        content = self.contents.get(digest)
+        if content is None:
+            content = vote_content("prepare", self.view, self.sequence, digest)
+            self.contents[digest] = content
+        return content
+
+    def accept(self, pre_prepare: PrePrepare) -> None:
+        """Fix the slot's digest, and count the votes that came before it."""
+        self.pre_prepare = pre_prepare
+        digest = self.digest = pre_prepare.digest
+        self.prepare_count = sum(vote.digest == digest for vote in self.prepares.values())
+        self.commit_count = sum(vote.digest == digest for vote in self.commits.values())
+
+    def add_prepare(self, backup: PeerId, vote: Prepare) -> None:
+        """Add a backup's first prepare."""
+        self.prepares[backup] = vote
+        if vote.digest == self.digest:
+            self.prepare_count += 1
+
+    def add_commit(self, replica: PeerId, vote: Commit) -> None:
+        """Add a replica's first commit."""
+        self.commits[replica] = vote
+        if vote.digest == self.digest:
+            self.commit_count += 1
+
+    def certify(self, votes_needed: int) -> Certificate:
+        """Keep the proof that this slot prepared: the first `votes_needed` matching prepares."""
+        assert self.pre_prepare is not None
+        votes = [
+            (backup, vote.signature)
+            for backup, vote in self.prepares.items()
+            if vote.digest == self.digest
+        ]
+        self.certificate = Certificate(self.pre_prepare, tuple(votes[:votes_needed]))
+        return self.certificate
+
+
+class Log:
+    """All slots of a replica, and the journal of what it has executed.
+
+    Args:
+        window: how many sequence numbers beyond the last executed one are accepted.
+    """
+
+    def __init__(self, window: int) -> None:
+        self.window = window
+        self.low = 0
+        self.slots: dict[int, Slot] = {}
+        self.journal: list[Entry] = []
+        self.digests: list[bytes] = []
+
+    @property
+    def executed(self) -> int:
+        """The last sequence number executed."""
+        return self.low + len(self.journal)
+
+    @property
+    def high(self) -> int:
+        """The last sequence number accepted at present."""
+        return self.low + len(self.journal) + self.window
+
+    def open(self, sequence: int, view: int) -> Slot | None:
+        """The slot of `sequence`, or None outside the watermarks (section 4.2: h < n <= H)."""
+        slot = self.slots.get(sequence)
+        if slot is None and self.low < sequence <= self.high:
+            slot = self.slots[sequence] = Slot(sequence, view)
+        return slot
+
+    def renew(self, view: int) -> None:
+        """Enter `view`: all votes are void, certificates stay."""
+        for slot in self.slots.values():
+            slot.renew(view)
+
+    def record(self, entry: Entry, digest: bytes) -> None:
+        """Append what was executed."""
+        assert entry.sequence == self.executed + 1, "the journal has no gaps"
+        self.journal.append(entry)
+        self.digests.append(digest)
+
+    def executed_digest(self, sequence: int) -> bytes | None:
+        """Digest of what was executed under `sequence`, or None if nothing was yet."""
+        index = sequence - self.low - 1
+        return self.digests[index] if 0 <= index < len(self.digests) else None
+
+    def entries_after(self, sequence: int, limit: int) -> tuple[Entry, ...]:
+        """Up to `limit` journal entries that follow `sequence`."""
+        start = max(sequence - self.low, 0)
+        return tuple(self.journal[start : start + limit])
+
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The set P of section 4.4: what prepared above `low`, ascending."""
+        found = (self.slots[sequence].certificate for sequence in sorted(self.slots))
+        return tuple(one for one in found if one is not None)
+
+    def discard_to(self, stable: int) -> None:
+        """Make `stable` the low watermark and forget all up to it (section 4.3)."""
+        assert self.low <= stable <= self.executed, "only what was executed can be stable"
+        del self.journal[: stable - self.low]
+        del self.digests[: stable - self.low]
+        for sequence in [one for one in self.slots if one <= stable]:
+            del self.slots[sequence]
+        self.low = stable

@@ -1,0 +1,180 @@
+"""The replica: the actor that hands each message to the part responsible for it.
+
+PBFT by Castro and Liskov ("Practical Byzantine Fault Tolerance", OSDI 1999): the normal case, view
+changes, retransmission, and restarts that remember. All handlers are synchronous, so each message
+is processed atomically. Limit: no checkpoints are taken (section 4.3), so memory and view-change
+messages grow with the number of executed requests.
+"""
+
+from collections.abc import Sequence
+
+from agents.consensus import catch_up, patience
+from agents.consensus.catch_up import CatchUp
+from agents.consensus.durable import Recovered, read_all, write_view
+from agents.consensus.execution import Execution
+from agents.consensus.log import Slot
+from agents.consensus.machine import StateMachine
+from agents.consensus.messages import (
+    Commit,
+    Entries,
+    Fetch,
+    NewView,
+    Prepare,
+    PrePrepare,
+    Request,
+    ViewChange,
+    batch_digest,
+)
+from agents.consensus.normal import NormalCase
+from agents.consensus.patience import Patience
+from agents.consensus.rules import Committee
+from agents.consensus.settings import Settings
+from agents.consensus.state import ReplicaState
+from agents.consensus.view_change import ViewChanges
+from prsm_sim.actor import Actor, Context, PeerId, UserError, on
+
+
+class Replica(Actor):
+    """One replica of a replicated state machine.
+
+    Args:
+        members: the whole committee, in the same order at every replica and client.
+        machine: a fresh state machine; a restarted replica replays its journal into it.
+        settings: the same at every replica.
+    """
+
+    def __init__(
+        self, members: Sequence[PeerId], machine: StateMachine, settings: Settings | None = None
+    ) -> None:
+        self.machine = machine
+        self.state = ReplicaState(Committee(tuple(members)), settings or Settings())
+        self.patience = Patience(self.state)
+        self.execution = Execution(self.state, machine, self.patience)
+        self.catch_up = CatchUp(self.state, self.execution)
+        self.normal = NormalCase(self.state, self.execution, self.patience, self.catch_up)
+        self.view_changes = ViewChanges(self.state, self.normal, self.patience, self.catch_up)
+
+    def on_start(self, ctx: Context, recovered: bytes | None) -> None:
+        """Begin in view 0, or continue where the durable store left off.
+
+        Raises:
+            UserError: this peer is no member of its committee.
+        """
+        state = self.state
+        if ctx.id not in state.committee.member_set:
+            raise UserError(
+                f"replica {ctx.id!r} is not in its committee ({', '.join(state.committee.members)})"
+                "; spawn it under one of these names"
+            )
+        state.me = ctx.id
+        state.others = tuple(one for one in state.committee.members if one != ctx.id)
+        self.catch_up.start(ctx)
+        if recovered is None:
+            write_view(ctx, state.view, active=True)
+            return
+        ctx.sometimes("consensus: replica restarted from its store")
+        self._recover(read_all(ctx, recovered), ctx)
+
+    def _recover(self, memory: Recovered, ctx: Context) -> None:
+        """Become again what this replica was when it last synced, and ask what it missed."""
+        state, log = self.state, self.state.log
+        state.view, state.active = memory.position.view, memory.position.active
+        state.new_view = memory.new_view
+        for entry in memory.journal:
+            self.execution.apply(entry, batch_digest(entry.now_ms, entry.requests))
+        self.machine.facts()  # told before the crash
+        for certificate in memory.certificates:
+            sequence = certificate.pre_prepare.sequence
+            log.slots.setdefault(sequence, Slot(sequence, state.view)).certificate = certificate
+        for pre_prepare in memory.pre_prepares:
+            if pre_prepare.view == state.view and state.active:
+                self._revive(ctx, pre_prepare)
+        self.normal.last_sequence = max(self.normal.last_sequence, log.executed)
+        if not state.active:
+            self.view_changes.announce(ctx)
+        self.catch_up.ask(ctx)
+        self.catch_up.noticed(ctx, state.view, log.executed + 1)
+
+    def _revive(self, ctx: Context, pre_prepare: PrePrepare) -> None:
+        """Restore a slot of the current view together with the votes we sent for it."""
+        state, sequence = self.state, pre_prepare.sequence
+        slot = state.log.slots.setdefault(sequence, Slot(sequence, state.view))
+        slot.accept(pre_prepare)
+        if not state.is_primary:
+            signature = ctx.sign(slot.prepare_content(slot.digest))
+            slot.add_prepare(state.me, Prepare(state.view, sequence, slot.digest, signature))
+        certificate = slot.certificate
+        if certificate is not None and certificate.pre_prepare.view == state.view:
+            slot.prepared = True
+            for backup, signature in certificate.prepares:
+                if backup != state.me:
+                    slot.add_prepare(backup, Prepare(state.view, sequence, slot.digest, signature))
+            slot.add_commit(state.me, Commit(state.view, sequence, slot.digest))
+        self.normal.last_sequence = max(self.normal.last_sequence, sequence)
+        self.normal.remember_assigned(pre_prepare)
+        if sequence > state.log.executed:
+            self.catch_up.accepted(ctx, sequence)
+
+    def on_timer(self, ctx: Context, name: str) -> None:
+        """Give up on the primary, or look for what is missing."""
+        if name == patience.TIMER:
+            self.patience.fired()
+            self.view_changes.start(ctx, self.state.view + 1)
+        elif name == catch_up.STATUS_TIMER:
+            self.catch_up.on_status(ctx)
+        elif name == catch_up.TIMER and self.catch_up.on_timer(ctx):
+            self.view_changes.repeat(ctx)
+
+    @on(Request)
+    def request(self, ctx: Context, sender: PeerId, message: Request) -> None:
+        """A client's request, from the client or relayed."""
+        self.normal.on_request(ctx, sender, message)
+
+    @on(PrePrepare)
+    def pre_prepare(self, ctx: Context, sender: PeerId, message: PrePrepare) -> None:
+        """The primary's order."""
+        self.normal.on_pre_prepare(ctx, sender, message)
+
+    @on(Prepare)
+    def prepare(self, ctx: Context, sender: PeerId, message: Prepare) -> None:
+        """A backup's first vote."""
+        self.normal.on_prepare(ctx, sender, message)
+
+    @on(Commit)
+    def commit(self, ctx: Context, sender: PeerId, message: Commit) -> None:
+        """A replica's second vote."""
+        self.normal.on_commit(ctx, sender, message)
+
+    @on(ViewChange)
+    def view_change(self, ctx: Context, sender: PeerId, message: ViewChange) -> None:
+        """A replica wants another primary."""
+        self.view_changes.on_view_change(ctx, sender, message)
+
+    @on(NewView)
+    def new_view(self, ctx: Context, sender: PeerId, message: NewView) -> None:
+        """A new primary takes over."""
+        before = self.state.view, self.state.active
+        self.view_changes.on_new_view(ctx, sender, message)
+        if (self.state.view, self.state.active) != before:
+            self._take_aside(ctx)
+
+    @on(Fetch)
+    def fetch(self, ctx: Context, sender: PeerId, message: Fetch) -> None:
+        """A replica lacks something."""
+        self.catch_up.on_fetch(ctx, sender, message)
+
+    @on(Entries)
+    def entries(self, ctx: Context, sender: PeerId, message: Entries) -> None:
+        """What a replica has executed."""
+        if self.catch_up.on_entries(ctx, sender, message):
+            self.normal.assign(ctx)
+
+    def _take_aside(self, ctx: Context) -> None:
+        """Process the votes that arrived before the new-view message."""
+        for sender, vote in self.state.take_aside():
+            if isinstance(vote, PrePrepare):
+                self.normal.on_pre_prepare(ctx, sender, vote)
+            elif isinstance(vote, Prepare):
+                self.normal.on_prepare(ctx, sender, vote)
+            else:
+                self.normal.on_commit(ctx, sender, vote)

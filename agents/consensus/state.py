@@ -1,0 +1,101 @@
+"""What the parts of one replica share: who and where it is, its log, and what it still owes.
+
+The parts (`normal`, `execution`, `view_change`, `catch_up`, `patience`) each own one responsibility
+and act on this one state; `replica` wires them.
+"""
+
+from collections import deque
+
+from agents.consensus.facts import ConflictingMessages
+from agents.consensus.log import Log
+from agents.consensus.messages import Commit, NewView, Prepare, PrePrepare, Reply, ViewChange
+from agents.consensus.rules import Committee
+from agents.consensus.settings import Settings
+from prsm_sim.actor import Context, PeerId, encode
+
+Vote = PrePrepare | Prepare | Commit
+
+
+class ReplicaState:
+    """State shared by the parts of a replica.
+
+    Attributes:
+        committee: who the replicas are.
+        settings: the numbers they run by.
+        me: this replica.
+        others: the other replicas, in committee order.
+        view: the view this replica is in, or moving to.
+        active: it takes part in `view`; False while it waits for the new-view message.
+        log: slots and journal.
+        clock_ms: the agreed time.
+        replies: of each client the last reply, which also tells what was executed.
+        new_view: the message that started the current view, to relay to those who missed it.
+        view_changes: of each replica the view-change with the highest view, own included.
+        aside: of each replica messages of views that this one has not entered yet.
+    """
+
+    def __init__(self, committee: Committee, settings: Settings) -> None:
+        self.committee = committee
+        self.settings = settings
+        self.me: PeerId = ""
+        self.others: tuple[PeerId, ...] = ()
+        self.view = 0
+        self.active = True
+        self.log = Log(settings.window)
+        self.clock_ms = 0
+        self.replies: dict[PeerId, Reply] = {}
+        self.new_view: NewView | None = None
+        self.view_changes: dict[PeerId, ViewChange] = {}
+        self.aside: dict[PeerId, deque[Vote]] = {}
+
+    @property
+    def primary(self) -> PeerId:
+        """The primary of the current view."""
+        return self.committee.primary(self.view)
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether this replica leads the current view and the view has started."""
+        return self.active and self.committee.primary(self.view) == self.me
+
+    def is_usable(self, sender: PeerId, message: Vote) -> bool:
+        """Whether a vote of `sender` counts now; votes for a view not yet entered are set aside.
+
+        Votes of earlier views are void (section 4.2: messages are accepted in the current view).
+        What is set aside is bounded a sender, so a liar fills only its own share.
+        """
+        if sender not in self.committee.member_set:
+            return False
+        if message.view == self.view and self.active:
+            return True
+        if message.view >= self.view:
+            queue = self.aside.get(sender)
+            if queue is None:
+                queue = self.aside[sender] = deque(maxlen=self.settings.aside_limit)
+            queue.append(message)
+        return False
+
+    def take_aside(self) -> list[tuple[PeerId, Vote]]:
+        """What was set aside for the view just entered; later views' stays, older is dropped."""
+        ready: list[tuple[PeerId, Vote]] = []
+        for member in self.committee.members:
+            queue = self.aside.pop(member, None)
+            if queue is None:
+                continue
+            ready.extend((member, one) for one in queue if one.view == self.view)
+            later = [one for one in queue if one.view > self.view]
+            if later:
+                self.aside[member] = deque(later, maxlen=self.settings.aside_limit)
+        return ready
+
+    def is_executed(self, client: PeerId, timestamp: int) -> bool:
+        """Whether this request of `client`, or a later one, has been executed (section 4.1)."""
+        last = self.replies.get(client)
+        return last is not None and timestamp <= last.timestamp
+
+    def report_conflict(self, ctx: Context, accused: PeerId, first: Vote, second: Vote) -> None:
+        """Tell the outside that `accused` sent two messages that exclude each other."""
+        ctx.sometimes("consensus: conflicting messages")
+        ctx.emit(
+            ConflictingMessages(accused, first.view, first.sequence, encode(first), encode(second))
+        )

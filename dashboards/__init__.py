@@ -1,0 +1,1 @@
+"""Dashboards over recorded runs: they read run folders and change nothing."""

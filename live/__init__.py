@@ -1,0 +1,1 @@
+"""The live world: the same actors under asyncio, over an in-process transport or MQTT."""

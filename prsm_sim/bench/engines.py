@@ -1,0 +1,106 @@
+"""The engines of the kernel benchmark: ours, and the two that everyone else would write.
+
+* *ours*: `Sim` with `ctx`, the network model (exponential delays) and the digest;
+* *SimPy processes*: a process and a `Store` for each peer, and a process for each message on its
+  way, as SimPy's own documentation models a link with latency ("Event Latency");
+* *heapq*: the least that a hand-written simulator can do: a heap of (time, sequence, closure).
+
+The rivals' delays are read from a prepared list, as cheap as they come; ours are drawn by the
+network model. Rivals run with Python's garbage collector as it comes; owning it is part of ours.
+"""
+
+from collections.abc import Callable, Generator
+from heapq import heappop, heappush
+from itertools import count, cycle
+from typing import Any, NamedTuple
+
+import numpy as np
+import simpy
+
+from prsm_sim.actor import Message
+from prsm_sim.bench.workloads import Workload
+from prsm_sim.chance import exponentials
+from prsm_sim.network import Latency, Network
+from prsm_sim.sim import Sim
+
+MEAN_DELAY_S = 0.01
+
+
+class Bench(NamedTuple):
+    """A workload on one engine: what runs it, and what counts the messages handled."""
+
+    run: Callable[[], object]
+    events: Callable[[], int]
+
+
+def delays() -> Callable[[], float]:
+    """A function that returns the rivals' next delay, exponential, s."""
+    block = exponentials(np.array([1], dtype=np.uint64), 0, 1 << 14)[0] * MEAN_DELAY_S
+    return cycle(block.tolist()).__next__
+
+
+def ours(workload: Workload, *, digest: bool = True) -> Bench:
+    """The workload on our kernel."""
+    sim = Sim(1, digest=digest)
+    sim.set_network(Network(latency=Latency(law="exponential", mean_s=MEAN_DELAY_S)))
+    names = tuple(f"peer-{i}" for i in range(workload.size))
+    for name, factory in zip(names, workload.actors(names), strict=True):
+        sim.spawn(name, factory)
+    sim.run(until=1e-9)  # every peer has started
+    for sender, to, message in workload.begin():
+        sim.peer(names[sender]).send(names[to], message)
+    started = sim.events
+    return Bench(sim.run, lambda: sim.events - started)
+
+
+def on_heapq(workload: Workload) -> Bench:
+    """The same on a heap of closures."""
+    peers = workload.rivals()
+    heap: list[tuple[float, int, Callable[[], None]]] = []
+    sequence, delay = count().__next__, delays()
+    now = 0.0
+    handled = 0
+
+    def send(me: int, to: int, message: Message) -> None:
+        heappush(heap, (now + delay(), sequence(), lambda: peers[to].handle(send, message)))
+
+    def run() -> None:
+        nonlocal now, handled
+        while heap:
+            now, _, deliver = heappop(heap)
+            handled += 1
+            deliver()
+
+    for me, to, message in workload.begin():
+        send(me, to, message)
+    return Bench(run, lambda: handled)
+
+
+def on_simpy(workload: Workload) -> Bench:
+    """The same as SimPy processes with stores."""
+    env = simpy.Environment()
+    peers = workload.rivals()
+    stores = [simpy.Store(env) for _ in peers]
+    delay = delays()
+    handled = 0
+
+    def link(to: int, message: Message) -> Generator[simpy.Event, Any, None]:
+        yield env.timeout(delay())
+        stores[to].put(message)
+
+    def send(me: int, to: int, message: Message) -> None:
+        env.process(link(to, message))
+
+    def process(me: int) -> Generator[simpy.Event, Any, None]:
+        nonlocal handled
+        peer, store = peers[me], stores[me]
+        while True:
+            message = yield store.get()
+            handled += 1
+            peer.handle(send, message)
+
+    for me in range(workload.size):
+        env.process(process(me))
+    for me, to, message in workload.begin():
+        send(me, to, message)
+    return Bench(env.run, lambda: handled)

@@ -1,0 +1,124 @@
+"""`prsm bench kernel`: how fast the kernel is, as ratios against rivals measured in the same run.
+
+Rounds of all engines are interleaved, so that a disturbance of the machine hits all of them alike;
+what is compared are medians of CPU time an event. A ratio of 15 says that the rival takes 15 times
+as long.
+"""
+
+import gc
+import math
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import simpy
+
+from prsm_sim.bench import engines, timers
+from prsm_sim.bench.engines import Bench
+from prsm_sim.bench.memory import bytes_per_peer
+from prsm_sim.bench.models import MODELS
+from prsm_sim.bench.workloads import Gossip, QuorumBroadcast, RandomMessages, Workload
+from prsm_sim.engine import Environment
+
+Builder = Callable[[], Bench]
+Say = Callable[[str], None]
+ROUNDS = 5
+
+
+def cpu_s(build: Builder) -> tuple[float, int]:
+    """CPU seconds of a run, without what building it takes, and its events."""
+    bench = build()
+    gc.collect()
+    started = time.process_time()
+    bench.run()
+    return time.process_time() - started, bench.events()
+
+
+def interleaved(builders: dict[str, Builder], rounds: int) -> dict[str, tuple[float, int]]:
+    """Median CPU seconds an event, and events, of each engine over interleaved rounds."""
+    times: dict[str, list[float]] = {name: [] for name in builders}
+    events: dict[str, int] = {}
+    for _ in range(rounds):
+        for name, build in builders.items():
+            seconds, events[name] = cpu_s(build)
+            times[name].append(seconds / events[name])
+    return {name: (statistics.median(times[name]), events[name]) for name in builders}
+
+
+def compare(name: str, builders: dict[str, Builder], rounds: int, say: Say) -> dict[str, Any]:
+    """One workload on all engines; `builders` has the keys ours, simpy and heapq, maybe more."""
+    say(f"{name} …")
+    medians = interleaved(builders, rounds)
+    ours, events = medians["ours"]
+    result: dict[str, Any] = {
+        "events": events,
+        "vs_simpy_process": round(medians["simpy"][0] / ours, 2),
+        "vs_heapq": round(medians["heapq"][0] / ours, 2),
+        "us_per_event": round(ours * 1e6, 3),
+    }
+    if "undigested" in medians:
+        result["digest_share"] = round(max(0.0, 1.0 - medians["undigested"][0] / ours), 3)
+    return result
+
+
+def simpy_models(rounds: int, say: Say) -> dict[str, float]:
+    """Speed of unmodified SimPy models on our environment against SimPy's own."""
+
+    def on(environment: Callable[[], simpy.Environment], name: str) -> Builder:
+        def build() -> Bench:
+            env = environment()
+            MODELS[name](env)
+            return Bench(env.run, lambda: 1)
+
+        return build
+
+    ratios = {}
+    for name in MODELS:
+        say(f"SimPy model {name} …")
+        medians = interleaved(
+            {"ours": on(Environment, name), "simpy": on(simpy.Environment, name)}, rounds
+        )
+        ratios[name] = round(medians["simpy"][0] / medians["ours"][0], 3)
+    return ratios
+
+
+def _engines_for(workload: Workload) -> dict[str, Builder]:
+    return {
+        "ours": lambda: engines.ours(workload),
+        "undigested": lambda: engines.ours(workload, digest=False),
+        "heapq": lambda: engines.on_heapq(workload),
+        "simpy": lambda: engines.on_simpy(workload),
+    }
+
+
+def run(say: Say = lambda _: None, rounds: int = ROUNDS) -> dict[str, Any]:
+    """All figures of the kernel benchmark, under 50 s of wall time.
+
+    Args:
+        say: called with what is being measured.
+        rounds: interleaved rounds of each workload.
+    """
+    result: dict[str, Any] = {}
+    for workload in (RandomMessages(100_000), QuorumBroadcast(2), Gossip()):
+        result[workload.name] = compare(workload.name, _engines_for(workload), rounds, say)
+    result["timers"] = compare(
+        "timers",
+        {
+            "ours": lambda: timers.ours(50),
+            "heapq": lambda: timers.on_heapq(50),
+            "simpy": lambda: timers.on_simpy(50),
+        },
+        rounds,
+        say,
+    )
+    shares = [result[name]["digest_share"] for name in ("random", "pbft_broadcast", "gossip")]
+    models = simpy_models(rounds, say)
+    result["digest_share"] = round(statistics.fmean(shares), 3)
+    result["simpy_models"] = models
+    result["simpy_models_ratio"] = round(
+        math.exp(statistics.fmean(map(math.log, models.values()))), 3
+    )
+    say("memory …")
+    result["bytes_per_peer"] = round(bytes_per_peer())
+    return result

@@ -1,0 +1,264 @@
+"""Links: the hot methods of a context, specialised to the network at hand.
+
+`send`, `broadcast` and `set_timer` run for nearly every event, so they are made once a world, as
+closures over the queue, and only for what is switched on: without loss no draw is made for loss. A
+fault that changes the network (a partition, extra loss) makes them anew, so a healthy network never
+asks whether it is broken.
+
+Each sender has its own stream of standard exponential draws (`prsm_sim.noise`), and every random
+quantity of a link is a function of such draws: an exponential delay is ``mean · e``, a loss of
+probability p is ``e < −log(1 − p)``, a uniform number is ``1 − exp(−e)``.
+"""
+
+from collections.abc import Callable
+from heapq import heappush
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prsm_sim.actor.codec import encode
+from prsm_sim.actor.errors import UserError
+from prsm_sim.actor.types import Message, PeerId, Seconds
+from prsm_sim.chance import exp, log, normal_quantile
+from prsm_sim.internal import NEVER, Timer
+from prsm_sim.network import REGIONS, ROUND_TRIP_MS, Latency
+from prsm_sim.process import SimContext
+
+if TYPE_CHECKING:
+    from prsm_sim.sim import Sim
+
+_VECTOR_FROM = 32
+"""From so many receivers up, a broadcast computes all delays at once."""
+
+
+class Group:
+    """The receivers of a broadcast, prepared once: names, and base delays from each region."""
+
+    __slots__ = ("bases", "names")
+
+    def __init__(self, sim: "Sim", names: tuple[PeerId, ...], excluded: PeerId) -> None:
+        self.names = tuple(name for name in names if name != excluded)
+        regions = [sim.region_of(name) for name in self.names]
+        self.bases = np.array(sim.base_s)[:, regions]
+
+
+def base_delays(regional: bool) -> list[list[float]]:
+    """One-way base delay from region to region, s."""
+    if not regional:
+        return [[0.0]]
+    return [[round_trip / 2000.0 for round_trip in row] for row in ROUND_TRIP_MS]
+
+
+def region_index(region: str, regional: bool) -> int:
+    """Row of `region` in the table; raises `UserError` for a name that is not in it."""
+    if not regional:
+        return 0
+    if region not in REGIONS:
+        raise UserError(
+            f"no region is called {region!r}; the latency table knows {', '.join(REGIONS)}"
+        )
+    return REGIONS.index(region)
+
+
+def delay_law(latency: Latency) -> Callable[[float], float]:
+    """The function that turns a standard exponential draw into a link's random delay, s."""
+    mean, sigma = latency.mean_s, latency.sigma
+    match latency.law:
+        case "fixed":
+            return lambda _: mean
+        case "exponential":
+            return lambda e: mean * e
+        case "uniform":
+            return lambda e: 2.0 * mean * (1.0 - exp(-e))
+        case "lognormal":
+            median = mean * exp(-sigma * sigma / 2)
+            tiny = 2.0**-53
+            return lambda e: (
+                median * exp(sigma * normal_quantile(min(max(1.0 - exp(-e), tiny), 1.0 - tiny)))
+            )
+
+
+def below(share: float) -> float:
+    """The level that a standard exponential draw stays under with probability `share`."""
+    return -log(1.0 - share) if 0.0 < share < 1.0 else (float("inf") if share else 0.0)
+
+
+def specialise(sim: "Sim") -> None:
+    """Give the world's context class the hot methods for its network as it is now."""
+    context = sim.context_type
+    network = sim.network
+    whole = not (
+        sim.loss_share() or sim.partitions or network.duplication or network.reordering
+        or network.bandwidth_bytes_s
+    )  # fmt: skip
+    law = network.latency.law
+    plain = whole and law == "exponential" and not network.regional
+    send = _plain_send(sim) if plain else _general_send(sim)
+    vectorised = _vector_broadcast(sim) if whole and law in ("fixed", "exponential") else None
+    hot = {
+        "now": property(_now(sim)),
+        "send": send,
+        "broadcast": _broadcast(sim, send, vectorised),
+        "set_timer": _set_timer(sim),
+    }
+    for name, method in hot.items():
+        setattr(context, name, method)
+
+
+def _now(sim: "Sim") -> Callable[[SimContext], float]:
+    env = sim.env
+
+    def now(_: SimContext) -> float:
+        return env._now
+
+    return now
+
+
+def _plain_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
+    """`send` for a whole network whose delays are exponential and the same everywhere."""
+    env, queue, draw = sim.env, sim.env.queue, sim.noise.draw
+    buckets, ids, push = queue.buckets, queue.ids, queue.push
+    mean = sim.network.latency.mean_s
+
+    def send(ctx: SimContext, to: PeerId, message: Message) -> None:
+        me = ctx.id
+        if to == me:
+            at = env._now
+        else:
+            try:
+                at = env._now + mean * next(ctx.noise)
+            except StopIteration:
+                at = env._now + mean * draw(ctx)
+        bucket_id = int(at * queue.per_s)
+        if bucket_id > queue.open_id:
+            try:
+                buckets[bucket_id].append((at, me, to, message))
+            except KeyError:
+                buckets[bucket_id] = [(at, me, to, message)]
+                heappush(ids, bucket_id)
+        else:
+            push((at, me, to, message))
+
+    return send
+
+
+def _general_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
+    """`send` for any network: partitions, loss, bandwidth, reordering, duplication."""
+    env, hosts, push, draw_block = sim.env, sim.env.hosts, sim.env.queue.push, sim.noise.draw
+    network, base, partitions, drop = sim.network, sim.base_s, sim.partitions, sim.drop
+    law = delay_law(network.latency)
+    lost_below = below(sim.loss_share())
+    doubled_below, held_below = below(network.duplication), below(network.reordering)
+    bandwidth, uplink_free_s = network.bandwidth_bytes_s, sim.uplink_free_s
+
+    def draw(ctx: SimContext) -> float:
+        try:
+            return next(ctx.noise)
+        except StopIteration:
+            return draw_block(ctx)
+
+    def delay_s(ctx: SimContext, to: PeerId) -> float:
+        delay: float = base[ctx.region][hosts[to].region] + law(draw(ctx))
+        if held_below and draw(ctx) < held_below:
+            delay += network.reordering_s * (1.0 - exp(-draw(ctx)))
+        return delay
+
+    def send(ctx: SimContext, to: PeerId, message: Message) -> None:
+        now = env._now
+        if to == ctx.id:
+            push((now, to, to, message))
+            return
+        for sides in partitions:
+            if sides.get(ctx.id, 0) != sides.get(to, 0):
+                drop("partition")
+                return
+        if lost_below and draw(ctx) < lost_below:
+            drop("loss")
+            return
+        sent = now
+        if bandwidth:
+            # One uplink a peer: a message waits until those before it have left.
+            takes_s = len(encode(message)) / bandwidth
+            uplink_free_s[ctx.id] = sent = max(now, uplink_free_s.get(ctx.id, 0.0)) + takes_s
+        push((sent + delay_s(ctx, to), ctx.id, to, message))
+        if doubled_below and draw(ctx) < doubled_below:
+            push((sent + delay_s(ctx, to), ctx.id, to, message))
+
+    return send
+
+
+def _vector_broadcast(sim: "Sim") -> Callable[[SimContext, Group, Message], None]:
+    """Broadcast to many over a whole network: all delays in a few calls of numpy."""
+    env, queue = sim.env, sim.env.queue
+    buckets, ids, push, block = queue.buckets, queue.ids, queue.push, sim.noise.block
+    mean = sim.network.latency.mean_s
+    fixed = sim.network.latency.law == "fixed"
+
+    def broadcast(ctx: SimContext, group: Group, message: Message) -> None:
+        me, names, open_id = ctx.id, group.names, queue.open_id
+        if fixed:
+            at = group.bases[ctx.region] + (env._now + mean)
+        else:
+            at = block(ctx, len(names)) * mean
+            at += group.bases[ctx.region]
+            at += env._now
+        bucket_ids = (at * queue.per_s).astype(np.int64).tolist()
+        for bucket_id, due, name in zip(bucket_ids, at.tolist(), names, strict=True):
+            if bucket_id > open_id:
+                try:
+                    buckets[bucket_id].append((due, me, name, message))
+                except KeyError:
+                    buckets[bucket_id] = [(due, me, name, message)]
+                    heappush(ids, bucket_id)
+            else:
+                push((due, me, name, message))
+
+    return broadcast
+
+
+def _broadcast(
+    sim: "Sim",
+    send: Callable[[SimContext, PeerId, Message], None],
+    vectorised: Callable[[SimContext, Group, Message], None] | None,
+) -> Callable[[SimContext, Message, tuple[PeerId, ...] | None], None]:
+    groups: dict[tuple[PeerId, tuple[PeerId, ...] | None, int], Group] = {}
+
+    def broadcast(ctx: SimContext, message: Message, to: tuple[PeerId, ...] | None = None) -> None:
+        receivers = ctx.peers if to is None else to
+        if vectorised is None or len(receivers) < _VECTOR_FROM:
+            for receiver in receivers:
+                if receiver != ctx.id:
+                    send(ctx, receiver, message)
+            return
+        try:
+            group = groups[ctx.id, to, len(receivers)]  # the length: peers may be spawned late
+        except KeyError:
+            group = Group(sim, receivers, ctx.id)
+            groups[ctx.id, to, len(receivers)] = group
+        vectorised(ctx, group, message)
+
+    return broadcast
+
+
+def _set_timer(sim: "Sim") -> Callable[[SimContext, str, Seconds], None]:
+    env, push = sim.env, sim.env.queue.push
+
+    def add(ctx: SimContext, name: str) -> Timer:
+        if ctx.timers is None:
+            ctx.timers = {}
+        timer = ctx.timers[name] = Timer(name, -1.0, NEVER)
+        return timer
+
+    def set_timer(ctx: SimContext, name: str, after_s: Seconds) -> None:
+        try:
+            timer = ctx.timers[name]  # type: ignore[index]  # no timers at all: a TypeError
+        except (KeyError, TypeError):
+            timer = add(ctx, name)
+        timer.deadline = at = env._now + after_s
+        if not at >= timer.queued:  # earlier than its entry, or not a number
+            if not after_s >= 0.0:
+                raise ValueError(f"timer {name!r} of {ctx.id} is set to {after_s} s from now")
+            timer.queued = at
+            push((at, ctx.id, ctx.id, timer))
+
+    return set_timer

@@ -1,0 +1,95 @@
+"""The observatory: what a run tells the outside, in either world.
+
+Facts flow in, and out come verdicts (checkers), series (gauges sampled at a fixed interval of world
+time), counters and coverage. Both worlds own one, so that a checker or a metric is written once.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+from prsm_sim.actor.errors import InvariantViolation
+from prsm_sim.actor.types import Fact, PeerId, Seconds
+from prsm_sim.checker import Checker, Verdict
+
+Observer = Callable[[Seconds, PeerId, Fact], None]
+
+
+class Observatory:
+    """Collects facts, judges them and samples gauges. It never touches the world."""
+
+    def __init__(self) -> None:
+        self.checkers: list[Checker] = []
+        self.counters: Counter[str] = Counter()
+        self.coverage: Counter[str] = Counter()
+        self.gauges: dict[str, Callable[[], float]] = {}
+        self.metrics: dict[str, object] = {}
+        self.series: list[tuple[Seconds, str, float]] = []
+        self.faults_struck: Counter[str] = Counter()
+        self.closing: list[Callable[[], None]] = []
+        self._observers: dict[type[Fact], list[Observer]] = {}
+        self._violations: dict[str, InvariantViolation] = {}
+
+    def check(self, checker: Checker) -> None:
+        """Have `checker` judge every fact of its types from now on."""
+        self.checkers.append(checker)
+
+        def judge(time_s: Seconds, peer: PeerId, fact: Fact) -> None:
+            wrong = checker.observe(time_s, peer, fact)
+            if wrong is not None:
+                raise self._violation(checker, wrong, time_s)
+
+        for fact_type in checker.facts:
+            self.observe(fact_type, judge)
+
+    def observe(self, fact_type: type[Fact], observer: Observer) -> None:
+        """Call ``observer(time_s, peer, fact)`` for every fact of exactly this type."""
+        self._observers.setdefault(fact_type, []).append(observer)
+
+    def fact(self, time_s: Seconds, peer: PeerId, fact: Fact) -> None:
+        """Take in one fact; raises `InvariantViolation` if a checker finds it wrong."""
+        fact_type = type(fact)
+        self.counters[fact_type.__name__] += 1
+        for observer in self._observers.get(fact_type, ()):
+            observer(time_s, peer, fact)
+
+    def sample(self, time_s: Seconds) -> None:
+        """Read every gauge once."""
+        for name, read in self.gauges.items():
+            self.series.append((time_s, name, float(read())))
+
+    def finish(self, time_s: Seconds) -> None:
+        """Close the run: last sample, closing callbacks, judgements of the run as a whole.
+
+        Raises:
+            InvariantViolation: the first that a checker found, after all have had their say.
+        """
+        self.sample(time_s)
+        first: InvariantViolation | None = None
+        for checker in self.checkers:
+            wrong = None if checker.name in self._violations else checker.finish(time_s)
+            if wrong is not None:
+                violation = self._violation(checker, wrong, time_s)
+                first = first or violation
+        for close in self.closing:
+            close()
+        if first is not None:
+            raise first
+
+    def verdicts(self) -> list[Verdict]:
+        """One verdict a checker, in the order they were added."""
+        return [self._verdict(checker) for checker in self.checkers]
+
+    def _verdict(self, checker: Checker) -> Verdict:
+        violation = self._violations.get(checker.name)
+        if violation is not None:
+            return Verdict(
+                checker.name, "fail", checker.evaluations, violation.what, violation.time_s
+            )
+        if checker.evaluations == 0:
+            return Verdict(checker.name, "inconclusive", 0, "it had nothing to judge")
+        return Verdict(checker.name, "pass", checker.evaluations)
+
+    def _violation(self, checker: Checker, wrong: str, time_s: Seconds) -> InvariantViolation:
+        violation = InvariantViolation(checker.name, wrong, time_s)
+        self._violations.setdefault(checker.name, violation)
+        return violation

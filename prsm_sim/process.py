@@ -1,0 +1,291 @@
+"""A simulated peer: its actor, its context, and the coroutines it has under way.
+
+Dispatch is by table, and the table *is* the peer's condition. A running peer has its actor class's
+table; while an async handler is suspended the peer has the *busy* table, which lets only answers
+and `@reentrant` handlers through and sends all else to the mailbox; a paused peer has a table that
+holds everything back; a crashed one has a table that drops everything. So the hot path never asks
+what condition a peer is in (`prsm_sim.dispatch` makes the tables).
+"""
+
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from prsm_sim.actor.actor import Actor
+from prsm_sim.actor.errors import ForeignAwait, OperationFailed, OperationTimedOut
+from prsm_sim.actor.operations import (
+    BLOBS,
+    CHAIN,
+    MODELS,
+    TOOLS,
+    Done,
+    Failed,
+    Operation,
+    Outcome,
+)
+from prsm_sim.actor.types import Fact, Message, PeerId, Seconds, Topic
+from prsm_sim.chance import Stream
+from prsm_sim.internal import Completed, Start, Timer
+from prsm_sim.store import MemoryStore
+
+if TYPE_CHECKING:
+    from prsm_sim.sim import Sim
+
+NOTHING: Iterator[float] = iter(())
+"""Draws of a peer that has made none: shared, and always used up."""
+Finish = Callable[[Outcome], None]
+Dispatch = Callable[[Any, "SimContext", PeerId, Any], object]
+WALL_EPOCH_S = 1_767_225_600.0
+"""Unix time at which every simulated run starts (2026-01-01)."""
+
+
+class SimContext:
+    """A peer, and the `Context` that its actor sees. `links.specialise` adds the hot methods."""
+
+    __slots__ = (
+        "_peers", "_rng", "_store", "actor", "block", "drawn", "factory", "held", "id",
+        "lock", "mailbox", "noise", "numbers", "rank", "region", "table", "timers", "unlocking",
+        "uplink_free_s", "waiting",
+    )  # fmt: skip
+
+    sim: "Sim"
+    if TYPE_CHECKING:  # `links.specialise` defines these on the world's own subclass
+
+        @property
+        def now(self) -> Seconds:
+            """Virtual time, s."""
+
+        def send(self, to: PeerId, message: Any) -> None:
+            """Send to one peer."""
+
+        def broadcast(self, message: Message, to: tuple[PeerId, ...] | None = None) -> None:
+            """Send to many."""
+
+        def set_timer(self, name: str, after_s: Seconds) -> None:
+            """Set a named timer."""
+
+    models = MODELS
+    blobs = BLOBS
+    chain = CHAIN
+    tools = TOOLS
+
+    def __init__(
+        self,
+        name: PeerId,
+        factory: Callable[[], Actor],
+        region: int,
+        peers: tuple[PeerId, ...] | None,
+        rank: int,
+    ) -> None:
+        self.id = name
+        self.factory = factory
+        self.region = region
+        self.rank = rank
+        self.noise = NOTHING
+        self.drawn = 0
+        self.block: Any = None
+        self.numbers = 0
+        self._peers = peers
+        self._rng: Stream | None = None
+        self._store: MemoryStore | None = None
+        self.held: list[tuple[PeerId, Any]] | None = None
+        self.lock: Task | None = None
+        self.unlocking = False
+        self.mailbox: deque[tuple[PeerId, Any]] | None = None
+        self.timers: dict[str, Timer] | None = None
+        self.waiting: dict[int, Finish] | None = None
+        self.actor: Actor | None = factory()
+        self.table: dict[type, Dispatch] = self.sim.tables(type(self.actor))[0]
+
+    @property
+    def peers(self) -> tuple[PeerId, ...]:
+        """Neighbours, sorted; all other peers if the topology says nothing."""
+        if self._peers is None:
+            return self.sim.others(self.id)
+        return self._peers
+
+    @property
+    def wall(self) -> Seconds:
+        """Wall clock of this peer, Unix seconds."""
+        return WALL_EPOCH_S + self.sim.now
+
+    @property
+    def rng(self) -> Stream:
+        """This actor's own random stream."""
+        if self._rng is None:
+            self._rng = Stream(self.sim.seed, self.id, "user")
+        return self._rng
+
+    @property
+    def store(self) -> MemoryStore:
+        """This peer's durable store."""
+        if self._store is None:
+            self._store = MemoryStore()
+        return self._store
+
+    def subscribe(self, topic: Topic) -> None:
+        """Receive what is published on `topic`."""
+        self.sim.subscribers(topic).add(self.id)
+
+    def unsubscribe(self, topic: Topic) -> None:
+        """Stop receiving what is published on `topic`."""
+        self.sim.subscribers(topic).discard(self.id)
+
+    def publish(self, topic: Topic, message: Message) -> None:
+        """Send to every subscriber of `topic` but oneself."""
+        self.broadcast(message, self.sim.subscribers(topic).sorted())
+
+    def cancel_timer(self, name: str) -> None:
+        """Disarm the timer `name`, if it is armed."""
+        if self.timers is not None and name in self.timers:
+            self.timers[name].deadline = -1.0
+
+    def sleep(self, for_s: Seconds) -> Operation[None]:
+        """An operation that is done `for_s` from now."""
+        return Operation("clock", "sleep", (for_s,))
+
+    def ask(
+        self, to: PeerId, message: Message, reply: type[Any], timeout: Seconds | None = None
+    ) -> Operation[Any]:
+        """Send `message` and return the message its handler returns."""
+        return Operation("peers", "ask", (to, message, reply), timeout)
+
+    def gather(self, operations: Iterable[Operation[Any]]) -> Operation[list[Outcome]]:
+        """All `operations` at once; done when each has an outcome."""
+        return Operation("clock", "gather", tuple(operations))
+
+    def start(self, operation: Operation[Any], tag: str) -> None:
+        """Begin `operation`; `on_complete(tag, outcome)` tells how it went."""
+        self.begin(operation, lambda outcome: self.take("", Completed(tag, outcome)))
+
+    def sign(self, payload: bytes) -> bytes:
+        """This peer's signature over `payload` (a keyed hash stands in for Ed25519)."""
+        return self.sim.notary.sign(self.id, payload)
+
+    def verify(self, signer: PeerId, payload: bytes, signature: bytes) -> bool:
+        """Whether `signature` is `signer`'s over exactly `payload`."""
+        return self.sim.notary.verify(signer, payload, signature)
+
+    def emit(self, fact: Fact) -> None:
+        """Tell the trace, the checkers and the metrics."""
+        self.sim.tell(self.id, fact)
+
+    def sometimes(self, label: str, condition: bool = True) -> None:
+        """Count that `condition` held here."""
+        self.sim.observatory.coverage[label] += condition
+
+    # What follows is the kernel's side of a peer; actors see only the `Context` protocol.
+
+    def take(self, sender: PeerId, message: Any) -> None:
+        """Dispatch `message` now, as the peer's condition allows."""
+        self.table[type(message)](self.actor, self, sender, message)
+
+    def begin(self, operation: Operation[Any], finish: Finish) -> None:
+        """Begin an operation; `finish` is called once with its outcome."""
+        self.sim.operations.begin(self, operation, finish)
+
+    def wait(self, finish: Finish) -> int:
+        """Remember `finish` under a new number, for a `Wake` or an `Answer`."""
+        self.numbers += 1
+        if self.waiting is None:
+            self.waiting = {}
+        self.waiting[self.numbers] = finish
+        return self.numbers
+
+    def settle(self, number: int, outcome: Outcome) -> bool:
+        """Finish what waits under `number`; False if it has been finished already."""
+        finish = self.waiting.pop(number, None) if self.waiting is not None else None
+        if finish is None:
+            return False
+        finish(outcome)
+        return True
+
+    def unlock(self) -> None:
+        """The suspended handler has ended: run what waits, until another one is suspended."""
+        assert self.actor is not None, "a peer that is down has no handler to end"
+        self.lock = None
+        running = self.table = self.sim.tables(type(self.actor))[0]
+        if self.unlocking:
+            return  # a handler out of the mailbox has ended at once; the loop below goes on
+        self.unlocking = True
+        while self.mailbox and self.table is running:
+            sender, message = self.mailbox.popleft()
+            self.take(sender, message)
+        self.unlocking = False
+
+    def enqueue(self, sender: PeerId, message: Any) -> None:
+        """Put a message behind the suspended handler."""
+        if self.mailbox is None:
+            self.mailbox = deque()
+        self.mailbox.append((sender, message))
+
+    def crash(self) -> None:
+        """Stop and forget everything but the durable store."""
+        if self.lock is not None:
+            self.lock.coroutine.close()
+        for timer in (self.timers or {}).values():
+            timer.deadline = -1.0
+        self.actor = self.lock = self.mailbox = self.timers = self.waiting = self.held = None
+        self.table = self.sim.down
+        if self._store is not None:
+            self._store.crash(Stream(self.sim.seed, self.id, "storage", str(self.sim.now)))
+
+    def restart(self) -> None:
+        """Come back with a new actor object and what the store holds."""
+        self.actor = self.factory()
+        self.table = self.sim.tables(type(self.actor))[0]
+        self.take("", Start(restart=True))
+
+    def pause(self) -> None:
+        """Stand still: whatever arrives is held back, in order."""
+        if self.actor is not None and self.held is None:
+            self.held = []
+            self.table = self.sim.paused
+
+    def go_on(self) -> None:
+        """Handle what was held back, then go on as before the pause."""
+        if self.actor is None or self.held is None:
+            return
+        held, self.held = self.held, None
+        self.table = self.sim.tables(type(self.actor))[self.lock is not None]
+        for sender, message in held:
+            self.take(sender, message)
+
+
+class Task:
+    """An async handler on its way: a coroutine, and where its return value goes."""
+
+    __slots__ = ("answer", "coroutine", "ctx")
+
+    def __init__(
+        self,
+        ctx: SimContext,
+        coroutine: Coroutine[Any, Any, Any],
+        answer: Callable[[Message | None], None],
+    ) -> None:
+        self.ctx = ctx
+        self.coroutine = coroutine
+        self.answer = answer
+
+    def resume(self, outcome: Outcome) -> None:
+        """Go on with the outcome of what the coroutine awaits."""
+        try:
+            if type(outcome) is Done:
+                operation = self.coroutine.send(outcome.value)
+            elif type(outcome) is Failed:
+                operation = self.coroutine.throw(OperationFailed(outcome.reason))
+            else:
+                operation = self.coroutine.throw(OperationTimedOut("no answer came in time"))
+        except StopIteration as stop:
+            self.answer(stop.value)
+            if self.ctx.lock is self:
+                self.ctx.unlock()
+            return
+        except RuntimeError as error:
+            if str(error) == "no running event loop":  # asyncio was awaited, without a loop
+                raise ForeignAwait("something of asyncio") from error
+            raise
+        if type(operation) is not Operation:
+            self.coroutine.close()
+            raise ForeignAwait(operation)
+        self.ctx.begin(operation, self.resume)

@@ -1,0 +1,414 @@
+"""`Sim`: a world in virtual time, and the same run every time for the same seed."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from simpy.core import EmptySchedule, StopSimulation
+from simpy.events import URGENT
+
+from prsm_sim.actor.actor import Actor
+from prsm_sim.actor.errors import InvariantViolation, PrsmError, UserError
+from prsm_sim.actor.types import Fact, Message, PeerId, Seconds, Topic
+from prsm_sim.dispatch import DOWN, PAUSED, BusyTable, Table
+from prsm_sim.engine import Entry, Environment, Host
+from prsm_sim.internal import NEVER, Start, Timer
+from prsm_sim.links import base_delays, region_index, specialise
+from prsm_sim.nemesis import Nemesis
+from prsm_sim.noise import Noise
+from prsm_sim.notary import Notary
+from prsm_sim.operations import Operations
+from prsm_sim.process import SimContext
+from prsm_sim.trace import Sink, Trace
+from prsm_sim.world import World
+
+ACTION = "\x00action"
+"""The receiver of the world's own actions (faults, samples): no peer has this name."""
+END = "\x00end"
+"""The receiver of the entries that end a run."""
+Progress = Callable[[Seconds, int], None]
+_PROGRESS_EVERY = 5_000
+"""Events between two reports of progress."""
+_START = Start(restart=False)
+_DISREGARDED: Entry = (0.0, "", "", None)
+
+
+class HandlerFailed(PrsmError):
+    """A handler raised: the peer, what it was handling, when, and the exception as the cause."""
+
+    def __init__(self, peer: PeerId, message: object, time_s: Seconds, error: Exception) -> None:
+        super().__init__(
+            f"{peer} failed while handling {message!r} at {time_s:.6f} s: "
+            f"{type(error).__name__}: {error}"
+        )
+        self.peer = peer
+        self.time_s = time_s
+
+
+class Action(msgspec.Struct, frozen=True, tag=True):
+    """Something the world itself does at a set time."""
+
+    number: int
+    label: str
+
+
+class Nowhere:
+    """The receiver of messages to peers that do not exist."""
+
+    actor = None
+    region = 0
+    id = ""
+
+    def __init__(self, sim: "Sim") -> None:
+        self.sim = sim
+        self.table = DOWN
+
+
+class Hosts(dict[str, Any]):
+    """Peers by name; an unknown name resolves to nowhere."""
+
+    nowhere: Nowhere
+
+    def __missing__(self, name: str) -> Nowhere:
+        return self.nowhere
+
+
+class Subscribers:
+    """The subscribers of one topic, kept sorted so that no set order decides anything."""
+
+    def __init__(self) -> None:
+        self._names: dict[PeerId, None] = {}
+        self._sorted: tuple[PeerId, ...] = ()
+
+    def add(self, name: PeerId) -> None:
+        """Add a peer; adding it twice is adding it once."""
+        self._names[name] = None
+        self._sorted = tuple(sorted(self._names))
+
+    def discard(self, name: PeerId) -> None:
+        """Remove a peer, if it is there."""
+        self._names.pop(name, None)
+        self._sorted = tuple(sorted(self._names))
+
+    def sorted(self) -> tuple[PeerId, ...]:
+        """All subscribers, sorted by name."""
+        return self._sorted
+
+
+class _TracedEnvironment(Environment):
+    """The environment of a simulation: hands each executed bucket to the trace."""
+
+    def __init__(self, trace: Trace) -> None:
+        super().__init__(0.0)
+        self._trace = trace
+        self._flushed = 0
+        self.disregarded = False
+        """Whether an entry of the open bucket has been disregarded."""
+        self.settled = 0.0
+        """Time of the last entry that was not disregarded."""
+        self.progress: Progress | None = None
+        self._reported = 0
+
+    def _drain(self) -> None:
+        """Process events until one raises or there are none. This loop is the simulator."""
+        queue = self.queue
+        hosts = self.hosts
+        while True:
+            for self._now, sender, to, message in queue.due:
+                host = hosts[to]
+                host.table[message.__class__](host.actor, host, sender, message)
+            if not self._next_bucket():
+                raise EmptySchedule
+
+    def _next_bucket(self) -> bool:
+        self.flush()
+        self._flushed = 0
+        self._collector.executed(len(self.queue.open))
+        if self.progress is not None and self._trace.events - self._reported >= _PROGRESS_EVERY:
+            self._reported = self._trace.events
+            self.progress(self.settled, self._reported)
+        return self.queue.advance()
+
+    def flush(self) -> None:
+        """Hand what has been executed of the open bucket to the trace."""
+        queue = self.queue
+        taken = queue.taken()
+        entries = queue.open[self._flushed : taken]
+        self._flushed = taken
+        if self.disregarded:
+            self.disregarded = False
+            entries = [entry for entry in entries if entry is not _DISREGARDED]
+        if entries:
+            self.settled = entries[-1][0]
+        self._trace.flush(entries)
+
+
+class Sim(World):
+    """A simulated world.
+
+    Args:
+        seed: decides everything that is left to chance.
+        recorder: gets every event, if given.
+        digest: compute the digest of the run (off only to measure what it costs).
+    """
+
+    kind = "sim"
+    down = DOWN
+    paused = PAUSED
+
+    def __init__(self, seed: int = 0, recorder: Sink | None = None, *, digest: bool = True) -> None:
+        super().__init__(seed)
+        self.trace = Trace(recorder, digest)
+        self.env = _TracedEnvironment(self.trace)
+        self.noise = Noise(seed)
+        self.notary = Notary(seed)
+        self.operations = Operations(self)
+        self.nemesis = Nemesis(self)
+        self.partitions: list[dict[PeerId, int]] = []
+        self.extra_losses: list[float] = []
+        self.base_s = base_delays(regional=False)
+        self.uplink_free_s: dict[PeerId, Seconds] = {}
+        hosts = Hosts(self.env.hosts)
+        hosts.nowhere = Nowhere(self)
+        hosts[ACTION] = Host(None, {Action: self._act})
+        hosts[END] = Host(None, {type(None): self._end})
+        self.env.hosts = hosts
+        self.context_type: type[SimContext] = type(
+            "SimContext", (SimContext,), {"__slots__": (), "sim": self}
+        )
+        self._tables: dict[type[Actor], tuple[Table, BusyTable]] = {}
+        self._actions: dict[int, Callable[[], None]] = {}
+        self._action_count = 0
+        self._topics: dict[Topic, Subscribers] = {}
+        self._others: dict[PeerId, tuple[PeerId, ...]] = {}
+        self._scheduled = 0
+        self._sampling = False
+        self._specialised = False
+
+    # What a scenario sees, beyond `World`.
+
+    @property
+    def now(self) -> Seconds:
+        """Virtual time, s."""
+        return float(self.env._now)
+
+    @property
+    def digest(self) -> str:
+        """Digest of everything that has happened so far."""
+        return self.trace.digest
+
+    @property
+    def events(self) -> int:
+        """How many events have been executed so far."""
+        return self.trace.events
+
+    def spawn(
+        self,
+        name: PeerId,
+        factory: Callable[[], Actor],
+        *,
+        region: str = "",
+        peers: Sequence[PeerId] | None = None,
+    ) -> None:
+        """Add a peer; see `World.spawn`."""
+        if name in self.env.hosts or not name or name.startswith("\x00"):
+            raise UserError(f"a peer cannot be called {name!r}: the name is taken or not allowed")
+        if not self._specialised:
+            self._specialise()
+        neighbours = self.neighbours.get(name) if peers is None else tuple(sorted(peers))
+        index = region_index(region, self.network.regional)
+        rank = self.noise.enrol(name)
+        ctx = self.context_type(name, factory, index, neighbours, rank)
+        self.env.hosts[name] = ctx
+        self._others.clear()
+        self.env.queue.push((self.env._now, "", name, _START))
+
+    def peer(self, name: PeerId) -> SimContext:
+        """A peer's context, for faults; raises `UserError` if there is no such peer."""
+        peer = self.env.hosts[name]
+        if not isinstance(peer, SimContext):
+            raise UserError(f"a fault names {name!r}, and there is no such peer")
+        return peer
+
+    def post(self, to: PeerId, message: Message) -> None:
+        """Inject a message from outside, delivered now."""
+        self.env.queue.push((self.env._now, "", to, message))
+
+    def actor(self, name: PeerId) -> Actor:
+        """The actor object of a running peer, for tests.
+
+        Raises:
+            KeyError: there is no such peer, or it is down.
+        """
+        actor: Actor | None = self.env.hosts[name].actor
+        if actor is None:
+            raise KeyError(f"{name} is down")
+        return actor
+
+    def run(
+        self,
+        until: Seconds | None = None,
+        *,
+        sample_s: Seconds | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Run until `stop`, until the time `until`, or until there is nothing left to do.
+
+        Args:
+            until: virtual time at which to end, s.
+            sample_s: sample the gauges at this interval of virtual time.
+            progress: called now and then with the virtual time and the number of events.
+
+        Raises:
+            InvariantViolation: a checker found the world wrong.
+            HandlerFailed: a handler raised.
+        """
+        if not self._specialised:
+            self._specialise()
+        while self._scheduled < len(self.faults):
+            self.nemesis.schedule(self.faults[self._scheduled])
+            self._scheduled += 1
+        if sample_s is not None and not self._sampling:
+            self._sampling = True
+            self._sample(sample_s)
+        self.env.progress = progress
+        self._drive(until)
+
+    # Called by contexts and tables.
+
+    def tables(self, actor_type: type[Actor]) -> tuple[Table, BusyTable]:
+        """The running and the busy dispatch table of an actor class."""
+        tables = self._tables.get(actor_type)
+        if tables is None:
+            running = Table(actor_type)
+            tables = self._tables[actor_type] = (running, BusyTable(running))
+        return tables
+
+    def others(self, name: PeerId) -> tuple[PeerId, ...]:
+        """All peers but `name`, sorted."""
+        others = self._others.get(name)
+        if others is None:
+            others = self._others[name] = tuple(
+                sorted(p for p in self.env.hosts if p != name and p[0] != "\x00")
+            )
+        return others
+
+    def region_of(self, name: PeerId) -> int:
+        """Index of a peer's region."""
+        region: int = self.env.hosts[name].region
+        return region
+
+    def subscribers(self, topic: Topic) -> Subscribers:
+        """Who receives what is published on `topic`."""
+        return self._topics.setdefault(topic, Subscribers())
+
+    def tell(self, peer: PeerId, fact: Fact) -> None:
+        """Take in a fact: trace it, then let observers and checkers see it."""
+        now = self.env._now
+        self.trace.fact(now, peer, fact)
+        self.observatory.fact(now, peer, fact)
+
+    def drop(self, reason: str) -> None:
+        """Count a message that is not delivered."""
+        self.observatory.counters["dropped: " + reason] += 1
+
+    def is_due(self, peer: PeerId, timer: Timer) -> bool:
+        """Whether a timer fires at its entry that has just been taken from the queue."""
+        now = self.env._now
+        if timer.queued == now:
+            timer.queued = NEVER
+            if timer.deadline == now:
+                return True
+            if timer.deadline > now:
+                timer.queued = timer.deadline
+                self.env.queue.push((timer.deadline, peer, peer, timer))
+        self.disregard(timer)
+        return False
+
+    def disregard(self, message: object) -> None:
+        """`message` has just been taken and did nothing: it is no event, nor moves the clock."""
+        queue = self.env.queue
+        index = queue.taken() - 1
+        if queue.open[index][3] is message:  # it may also come from a mailbox
+            queue.open[index] = _DISREGARDED
+            self.env.disregarded = True
+
+    def loss_share(self) -> float:
+        """Share of messages that links lose at present."""
+        kept = 1.0 - self.network.loss
+        for share in self.extra_losses:
+            kept *= 1.0 - share
+        return 1.0 - kept if self.extra_losses else self.network.loss
+
+    # The run.
+
+    def _specialise(self) -> None:
+        self.base_s = base_delays(self.network.regional)
+        specialise(self)
+        self._specialised = True
+
+    def network_changed(self) -> None:
+        """A fault has changed the network: specialise the links anew."""
+        specialise(self)
+
+    def _drive(self, until: Seconds | None) -> None:
+        env = self.env
+        try:
+            with _Findings(self):
+                if self.stopped is None and (until is None or until > env._now):
+                    if until is not None:
+                        env.queue.push_with_priority((float(until), URGENT, END, None))
+                    env.run()
+        finally:
+            env.flush()
+        if until is None and self.stopped is None:
+            env._now = env.settled
+
+    def stop(self, reason: str = "done") -> None:
+        """End the run after the current event."""
+        if self.stopped is None:
+            self.stopped = reason
+            self.env.queue.push_with_priority((self.env._now, URGENT, END, None))
+
+    def _end(self, _actor: object, _host: object, _priority: int, nothing: None) -> None:
+        # No part of the story: the digest shall not depend on how the run was cut into calls.
+        self.disregard(nothing)
+        raise StopSimulation(None)
+
+    # The world's own actions.
+
+    def at(self, time_s: Seconds, label: str, action: Callable[[], None]) -> None:
+        """Do `action` at a time; `label` says in the trace what it was."""
+        self._action_count += 1
+        number = self._action_count
+        self._actions[number] = action
+        self.env.queue.push((max(time_s, self.env._now), "", ACTION, Action(number, label)))
+
+    def _act(self, _actor: object, _host: object, _sender: str, action: Action) -> None:
+        self._actions.pop(action.number)()
+
+    def _sample(self, interval_s: Seconds) -> None:
+        self.observatory.sample(self.now)
+        if len(self.env.queue) > 0:  # the world is still alive
+            self.at(self.now + interval_s, "sample", lambda: self._sample(interval_s))
+
+
+class _Findings:
+    """Turns whatever a handler raises into a finding that says where it happened."""
+
+    def __init__(self, sim: Sim) -> None:
+        self._sim = sim
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: Any
+    ) -> None:
+        passes = isinstance(error, InvariantViolation | UserError)
+        if not isinstance(error, Exception) or passes:
+            return
+        queue = self._sim.env.queue
+        if queue.taken() > 0:
+            _, _, receiver, message = queue.open[queue.taken() - 1]
+            raise HandlerFailed(receiver, message, self._sim.now, error) from error

@@ -1,0 +1,1 @@
+"""Experiments: each composes actors, an economy, faults and checkers into one world."""
