@@ -119,7 +119,7 @@ def _pause(peer: Peer) -> Callable[[], None]:
 
     def go_on() -> None:
         # A peer that crashed during its pause has begun another life, which never stood still.
-        if True:
+        if peer.life is life:
             life.resume()
 
     return go_on

@@ -77,16 +77,19 @@ def run_live(
         asyncio.run(
             world.run(parameters.duration_s, sample_s=parameters.sample_s, progress=progress)
         )
-    if not judge:
-        return world
-    if world.stopped == INTERRUPTED:
-        # What an interrupted run left undone is no finding: report its figures, judge nothing.
-        world.observatory.sample(world.now)
-        for close in world.observatory.closing:
-            close()
-    else:
-        world.observatory.finish(world.now)
+    if judge:
+        _close(world)
     return world
+
+
+def _close(world: Live) -> None:
+    """Judge a run that has ended; what an interrupted one left undone is no finding."""
+    if world.stopped != INTERRUPTED:
+        world.observatory.finish(world.now)
+        return
+    world.observatory.sample(world.now)
+    for close in world.observatory.closing:
+        close()
 
 
 def _transport(name: str, broker: str | None, run_name: str) -> Transport:

@@ -46,7 +46,7 @@ class Waiting:
         self._performer.life.awake(lambda: self._tell_once(outcome))
 
     def _tell_once(self, outcome: Outcome) -> None:
-        told, self._told = self._told, None
+        told = self._told
         if told is not None:
             self.forget()
             told(outcome)

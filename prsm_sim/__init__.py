@@ -16,10 +16,9 @@ _HOMES = {
     "ScenarioParameters": "prsm_sim.scenario",
     "Sim": "prsm_sim.sim",
     "World": "prsm_sim.world",
-    "scenario": "prsm_sim.scenario",
 }
 
-__all__ = ["Environment", "Network", "Scenario", "ScenarioParameters", "Sim", "World", "scenario"]
+__all__ = ["Environment", "Network", "Scenario", "ScenarioParameters", "Sim", "World"]
 
 
 def __getattr__(name: str) -> Any:

@@ -184,7 +184,8 @@ class Stream:
         choices = range(start) if stop is None else range(start, stop, step)
         if not choices:
             raise ValueError(f"empty range: {choices}")
-        return choices[self._below(len(choices))]
+        count = -((choices.start - choices.stop) // choices.step)  # `len` ends at 2^63
+        return choices.start + choices.step * self._below(count)
 
     def randint(self, a: int, b: int) -> int:
         """An integer in [a, b]."""

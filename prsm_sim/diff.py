@@ -103,17 +103,17 @@ def first_divergence(left: RunFolder, right: RunFolder) -> Divergence | None:
     with duckdb.connect() as connection:
         try:
             row = connection.execute(
-                f"SELECT coalesce(a.n, b.n) AS n FROM {_table(left)} a "  # noqa: S608  # quoted
+                f"SELECT min(coalesce(a.n, b.n)) FROM {_table(left)} a "  # noqa: S608  # quoted
                 f"FULL JOIN {_table(right)} b ON a.n = b.n "
                 f"WHERE a.n IS NULL OR b.n IS NULL "
-                f"OR {_distinct(columns)} ORDER BY 1 LIMIT 1"
+                f"OR {_distinct(columns)}"
             ).fetchone()
         except duckdb.Error as error:
             reason = str(error).strip().splitlines()[0]
             raise UserError(
                 f"{left.path}, {right.path}: events cannot be read ({reason})"
             ) from error
-    if row is None:
+    if row is None or row[0] is None:
         return None
     n: int = row[0]
     found_left, found_right = left.events(n, n + 1), right.events(n, n + 1)

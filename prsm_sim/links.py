@@ -255,7 +255,7 @@ def _set_timer(sim: "Sim") -> Callable[[SimContext, str, Seconds], None]:
         except (KeyError, TypeError):
             timer = add(ctx, name)
         timer.deadline = at = env._now + after_s
-        if not at >= timer.queued:  # earlier than its entry, or not a number
+        if not timer.queued <= at < NEVER:  # earlier than its entry, infinite or not a number
             if not after_s >= 0.0:
                 raise ValueError(f"timer {name!r} of {ctx.id} is set to {after_s} s from now")
             timer.queued = at

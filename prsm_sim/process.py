@@ -178,7 +178,9 @@ class SimContext:
 
     def take(self, sender: PeerId, message: Any) -> None:
         """Dispatch `message` now, as the peer's condition allows."""
+        self.sim.handling = (self.id, message)  # if this raises, the queue does not know of it
         self.table[type(message)](self.actor, self, sender, message)
+        self.sim.handling = None
 
     def begin(self, operation: Operation[Any], finish: Finish) -> None:
         """Begin an operation; `finish` is called once with its outcome."""
@@ -221,8 +223,13 @@ class SimContext:
 
     def crash(self) -> None:
         """Stop and forget everything but the durable store."""
+        self.sim.unsubscribe_all(self.id)
         if self.lock is not None:
+            # An actor that unwinds (a `finally` around an await) is already gone: it says nothing.
+            living = self.__class__
+            self.__class__ = self.sim.muted_type
             self.lock.coroutine.close()
+            self.__class__ = living
         for timer in (self.timers or {}).values():
             timer.deadline = -1.0
         self.actor = self.lock = self.mailbox = self.timers = self.waiting = self.held = None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from prsm_sim.actor.errors import UserError
+from prsm_sim.guard import Guard
 from prsm_sim.parameters import did_you_mean
 from prsm_sim.scenario import Scenario
 
@@ -79,10 +80,8 @@ def load_scenario_file(path: Path, name: str | None = None) -> Scenario[Any]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    try:
+    with Guard(lambda error: UserError(f"{path}:{_line_in(path, error)}: {_in_words(error)}")):
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise UserError(f"{path}:{_line_in(path, error)}: {_in_words(error)}") from error
     found = {value.name: value for value in vars(module).values() if isinstance(value, Scenario)}
     if name is not None and name not in found:
         raise UserError(f"{path}: holds no scenario {name!r}{did_you_mean(name, sorted(found))}")

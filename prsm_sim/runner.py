@@ -6,9 +6,11 @@ verdicts decide the status. Whatever ends the run, a violation, an exception in 
 what was recorded is kept. A failure carries the command that replays it.
 """
 
+import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -17,6 +19,7 @@ import msgspec
 from prsm_sim.actor.errors import InvariantViolation, PrsmError, UserError
 from prsm_sim.actor.types import Seconds
 from prsm_sim.checker import Verdict
+from prsm_sim.guard import Guard
 from prsm_sim.interrupt import Interrupt, Progress, stop_on_interrupt
 from prsm_sim.manifest import Manifest, RunStatus, new_manifest
 from prsm_sim.recorder import Recorder, to_json
@@ -158,7 +161,18 @@ class Run:
             manifest=manifest,
         )
 
-    def abort(self, world: World, error: BaseException) -> None:
+    @contextmanager
+    def kept(self, world: World) -> Iterator[None]:
+        """Keep what was recorded if something other than the run itself goes wrong inside."""
+        ended = False
+        try:
+            yield
+            ended = True
+        finally:
+            if not ended:
+                self.abort(world, sys.exception())
+
+    def abort(self, world: World, error: BaseException | None) -> None:
         """Something other than the run itself went wrong: keep what was recorded."""
         manifest = msgspec.structs.replace(
             self._manifest, status="error", virtual_s=world.now, events=self._folder.count
@@ -222,7 +236,7 @@ def simulate(
     sim = Sim(seed, recorder=None if run.recorder is None else interrupt)
     scenario.build(sim, parameters)
     run.begin(sim)
-    try:
+    with run.kept(sim):
         failure = drive(sim, parameters, interrupt)
         return run.end(
             sim,
@@ -231,9 +245,6 @@ def simulate(
             failure=failure,
             interrupted=interrupt.happened,
         )
-    except BaseException as error:
-        run.abort(sim, error)
-        raise
 
 
 class Counting(Protocol):
@@ -282,27 +293,15 @@ def run_elsewhere(
 
     def on_progress(time_s: Seconds, events: int) -> None:
         run.begin(built[0])
+        if run.recorder is not None:
+            run.recorder.flush()  # live, what has been recorded shall survive a kill
         if progress is not None:
             progress(time_s, events)
 
-    failure: PrsmError | None = None
-    try:
-        run_world(
-            scenario,
-            parameters,
-            seed,
-            recorder=run.recorder,
-            progress=on_progress,
-            begin=built.append,
-            judge=False,
-            **options,
-        )
-    except UserError as error:
-        if run.began:
-            run.abort(built[0], error)
-        raise
-    except PrsmError as error:
-        failure = error
+    options |= {"recorder": run.recorder, "progress": on_progress, "begin": built.append}
+    failure = _failure_of(
+        lambda: run_world(scenario, parameters, seed, judge=False, **options), run, built
+    )
     world = built[0]
     run.begin(world)
     return run.end(
@@ -314,7 +313,22 @@ def run_elsewhere(
     )
 
 
-class ScenarioFailed(PrsmError):  # noqa: N818  # named like HandlerFailed
+def _failure_of(
+    run_world: Callable[[], World], run: Run, built: Sequence[World]
+) -> PrsmError | None:
+    """Run another world to its end; what stopped it, if it failed."""
+    try:
+        run_world()
+    except UserError as error:
+        if run.began:
+            run.abort(built[0], error)
+        raise
+    except PrsmError as error:
+        return error
+    return None
+
+
+class ScenarioFailed(PrsmError):
     """What a scenario does at the end of its run raised; the exception itself is the cause."""
 
 
@@ -342,21 +356,21 @@ def _finish(world: World, *, judge: bool) -> PrsmError | None:
     """
     watched = world.observatory
     try:
-        if judge:
-            watched.finish(world.now)
-        else:
-            watched.sample(world.now)
-            for close in watched.closing:
-                close()
+        with Guard(_report_failed, (PrsmError,)):
+            if judge:
+                watched.finish(world.now)
+            else:
+                watched.sample(world.now)
+                for close in watched.closing:
+                    close()
     except PrsmError as error:
         return error
-    except Exception as error:  # noqa: BLE001  # a scenario's own code may raise anything
-        failed = ScenarioFailed(
-            f"the scenario's report at the end raised {type(error).__name__}: {error}"
-        )
-        failed.__cause__ = error
-        return failed
     return None
+
+
+def _report_failed(error: Exception) -> ScenarioFailed:
+    name = type(error).__name__
+    return ScenarioFailed(f"the scenario's report at the end raised {name}: {error}")
 
 
 def _verdicts(world: World, failure: PrsmError | None, last_event: int | None) -> list[Verdict]:

@@ -12,6 +12,7 @@ from prsm_sim.actor.errors import InvariantViolation, PrsmError, UserError
 from prsm_sim.actor.types import Fact, Message, PeerId, Seconds, Topic
 from prsm_sim.dispatch import DOWN, PAUSED, BusyTable, Table
 from prsm_sim.engine import Entry, Environment, Host
+from prsm_sim.guard import Guard
 from prsm_sim.internal import NEVER, Start, Timer
 from prsm_sim.links import base_delays, region_index, specialise
 from prsm_sim.nemesis import Nemesis
@@ -19,7 +20,7 @@ from prsm_sim.noise import Noise
 from prsm_sim.notary import Notary
 from prsm_sim.operations import Operations
 from prsm_sim.process import SimContext
-from prsm_sim.trace import Sink, Trace
+from prsm_sim.trace import Sink, Trace, Unencodable
 from prsm_sim.world import World
 
 ACTION = "\x00action"
@@ -31,6 +32,14 @@ _PROGRESS_EVERY = 5_000
 """Events between two reports of progress."""
 _START = Start(restart=False)
 _DISREGARDED: Entry = (0.0, "", "", None)
+
+
+_EFFECTS = ("send", "broadcast", "publish", "subscribe", "set_timer", "start", "emit")
+"""What an actor can do to the world without awaiting it."""
+
+
+def _do_nothing(*_: object) -> None:
+    """What comes of an effect of an actor that has crashed."""
 
 
 class HandlerFailed(PrsmError):
@@ -176,12 +185,18 @@ class Sim(World):
         self.context_type: type[SimContext] = type(
             "SimContext", (SimContext,), {"__slots__": (), "sim": self}
         )
+        silent = dict.fromkeys(_EFFECTS, _do_nothing)
+        self.muted_type: type[SimContext] = type(
+            "MutedContext", (self.context_type,), {"__slots__": (), **silent}
+        )
         self._tables: dict[type[Actor], tuple[Table, BusyTable]] = {}
         self._actions: dict[int, Callable[[], None]] = {}
         self._action_count = 0
         self._topics: dict[Topic, Subscribers] = {}
         self._others: dict[PeerId, tuple[PeerId, ...]] = {}
         self._scheduled = 0
+        self.handling: tuple[PeerId, object] | None = None
+        """What a peer handles that did not come from the queue just now."""
         self._sampling = False
         self._specialised = False
 
@@ -302,6 +317,11 @@ class Sim(World):
         """Who receives what is published on `topic`."""
         return self._topics.setdefault(topic, Subscribers())
 
+    def unsubscribe_all(self, name: PeerId) -> None:
+        """A peer has crashed: it receives nothing of any topic."""
+        for subscribers in self._topics.values():
+            subscribers.discard(name)
+
     def tell(self, peer: PeerId, fact: Fact) -> None:
         """Take in a fact: trace it, then let observers and checkers see it."""
         now = self.env._now
@@ -354,7 +374,7 @@ class Sim(World):
     def _drive(self, until: Seconds | None) -> None:
         env = self.env
         try:
-            with _Findings(self):
+            with Guard(self._failure, (InvariantViolation, UserError, Unencodable)):
                 if self.stopped is None and (until is None or until > env._now):
                     if until is not None:
                         env.queue.push_with_priority((float(until), URGENT, END, None))
@@ -363,6 +383,15 @@ class Sim(World):
             env.flush()
         if until is None and self.stopped is None:
             env._now = env.settled
+
+    def _failure(self, error: Exception) -> HandlerFailed | None:
+        """What a handler's exception says to the outside: where it happened, and when."""
+        queue = self.env.queue
+        if not queue.taken():
+            return None
+        _, _, receiver, message = queue.open[queue.taken() - 1]
+        receiver, message = self.handling or (receiver, message)
+        return HandlerFailed(receiver, message, self.now, error)
 
     def stop(self, reason: str = "done") -> None:
         """End the run after the current event."""
@@ -391,24 +420,3 @@ class Sim(World):
         self.observatory.sample(self.now)
         if len(self.env.queue) > 0:  # the world is still alive
             self.at(self.now + interval_s, "sample", lambda: self._sample(interval_s))
-
-
-class _Findings:
-    """Turns whatever a handler raises into a finding that says where it happened."""
-
-    def __init__(self, sim: Sim) -> None:
-        self._sim = sim
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: Any
-    ) -> None:
-        passes = isinstance(error, InvariantViolation | UserError)
-        if not isinstance(error, Exception) or passes:
-            return
-        queue = self._sim.env.queue
-        if queue.taken() > 0:
-            _, _, receiver, message = queue.open[queue.taken() - 1]
-            raise HandlerFailed(receiver, message, self._sim.now, error) from error

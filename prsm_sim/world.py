@@ -75,13 +75,18 @@ class World(ABC):
         """Describe the network. Call it before the first `spawn`."""
         self.network = network
 
-    def connect(self, topology: "networkx.Graph") -> None:
+    def connect(self, topology: "networkx.Graph", name: str = "{}") -> None:
         """Give every node of a networkx graph its neighbours as `ctx.peers`.
 
         Call it before the `spawn` of those peers; a `peers` argument there takes precedence.
+
+        Args:
+            topology: the graph.
+            name: how a node's name is made of the node, such as ``"peer-{}"``.
         """
         for node in topology.nodes:
-            self.neighbours[node] = tuple(sorted(topology.neighbors(node)))
+            friends = (name.format(neighbour) for neighbour in topology.neighbors(node))
+            self.neighbours[name.format(node)] = tuple(sorted(friends))
 
     def stream(self, purpose: str) -> Random:
         """A random stream for building the world, one a purpose; independent of the actors'."""

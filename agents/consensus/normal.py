@@ -44,7 +44,6 @@ class NormalCase:
         self.queue: dict[PeerId, Request] = {}
         self.assigned: dict[PeerId, int] = {}
         self.last_sequence = 0
-        self.last_now_ms = 0
 
     def on_request(self, ctx: Context, sender: PeerId, request: Request) -> None:
         """Order a client's request, or relay it to who can and watch that it happens (4.1, 4.4)."""
@@ -83,11 +82,10 @@ class NormalCase:
             batch = self._take_batch()
             if not batch:
                 continue
-            now_ms = max(self.last_now_ms, int(ctx.now * 1000.0))
+            now_ms = int(ctx.now * 1000.0)
             digest = batch_digest(now_ms, batch)
             signature = ctx.sign(vote_content("pre-prepare", state.view, sequence, digest))
             self.last_sequence = sequence
-            self.last_now_ms = now_ms
             pre_prepare = PrePrepare(state.view, sequence, now_ms, batch, digest, signature)
             slot = log.open(sequence, state.view)
             assert slot is not None, "the primary assigns within the watermarks"
@@ -237,7 +235,6 @@ class NormalCase:
 
     def remember_assigned(self, pre_prepare: PrePrepare) -> None:
         """Note which requests have a sequence number in this view."""
-        self.last_now_ms = max(self.last_now_ms, pre_prepare.now_ms)
         for request in pre_prepare.requests:
             known = self.assigned.get(request.client, 0)
             self.assigned[request.client] = max(known, request.timestamp)

@@ -11,9 +11,8 @@ must have the form of its goal. Whoever served a stage is noted in the trace, an
 
 from collections.abc import Sequence
 
-import msgspec
-
-from agents.pipeline.facts import ConflictResolved, StageReached, TaskExecuted
+from agents.pipeline.collecting import Attempt, Collector, distinct_candidates
+from agents.pipeline.facts import ConflictResolved, StageReached
 from agents.pipeline.forms import fits
 from agents.pipeline.intent import objection
 from agents.pipeline.layers import (
@@ -26,73 +25,22 @@ from agents.pipeline.layers import (
     ask_layers,
 )
 from agents.pipeline.messages import (
-    Candidate,
     CombineAnswers,
     CompileAnswers,
     Compiled,
-    Contribution,
-    ExecuteTask,
     ModelCall,
     Refract,
     Refracted,
     Refusal,
-    ReportPerformance,
     Route,
-    RouteTask,
-    TaskResult,
-    TraceStep,
     WritePrompt,
 )
 from agents.pipeline.tasks import AnyAnswer, AnyGoal, Combine, ElementalGoal, Task, TaskGraph, bind
-from economy.money import decode_units
+from agents.pipeline.work import WorkRecord, WorkRules
 from economy.pricing import Stage, StagePrices
-from prsm_sim.actor import Context, Done, Message, PeerId, RemoteProtocolError, Seconds
+from prsm_sim.actor import Context, Message, PeerId, RemoteProtocolError
 
-FULL_CONFIDENCE_THOUSANDTHS = 1000
-
-
-class WorkRules(msgspec.Struct, frozen=True):
-    """How an orchestrator gets work done.
-
-    Attributes:
-        strategy: how routers rank executors.
-        conflict_rule: how compilers merge different answers to one task.
-        answers_wanted: executors asked for each task.
-        answers_needed: with fewer than so many a task counts as unanswered.
-        candidates: how many executors a router should name; the rest are fall-backs.
-        layer_timeout_s: how long an architect, prompter, router or compiler may take.
-        execute_timeout_s: how long an executor may take.
-        attempts: peers of a layer that are tried in turn, with doubling time-outs.
-        reroutes: how often a task that got too few answers is routed again.
-        reroute_after_s: pause before the first of these; each further one is twice as long.
-    """
-
-    strategy: str = "performance"
-    conflict_rule: str = "majority"
-    answers_wanted: int = 3
-    answers_needed: int = 2
-    candidates: int = 9
-    layer_timeout_s: Seconds = 0.6
-    execute_timeout_s: Seconds = 1.5
-    attempts: int = 5
-    reroutes: int = 3
-    reroute_after_s: Seconds = 2.0
-
-
-class Attempt(msgspec.Struct):
-    """How far one task has got: its call, who may run it, and what came back."""
-
-    task: Task
-    call: ModelCall
-    candidates: tuple[Candidate, ...]
-    asked: int = 0
-    asked_in_all: int = 0
-    contributions: list[Contribution] = []
-
-    @property
-    def answered(self) -> int:
-        """How many answers have come."""
-        return len(self.contributions)
+__all__ = ["Execution", "WorkRules"]
 
 
 class Execution:
@@ -106,9 +54,7 @@ class Execution:
         turn: where in each layer to begin; spreads the queries over the peers.
 
     Attributes:
-        trace: who did what, in order.
-        earned: who served a stage and what that earns, FTNS units.
-        contributors: executors whose answers were used.
+        record: who did what, and what that earns.
         depth: how deep the question was refracted.
     """
 
@@ -118,15 +64,13 @@ class Execution:
         self._query = query
         self._layers = layers
         self._rules = rules
-        self._prices = prices
         self._patience = Patience(turn, rules.attempts, rules.layer_timeout_s)
+        self.record = WorkRecord(prices)
+        self._collector = Collector(query, layers, rules, self._patience, self.record)
         self._answers: dict[str, AnyAnswer] = {}
         self._asked: AnyGoal | None = None
         self._last = ""
         self._narrative = ""
-        self.trace: list[TraceStep] = []
-        self.earned: list[tuple[PeerId, int]] = []
-        self.contributors: dict[PeerId, None] = {}
         self.depth = 0
 
     async def run(self, ctx: Context, goal: AnyGoal) -> tuple[AnyAnswer, str]:
@@ -142,7 +86,8 @@ class Execution:
             elemental = [task for task in wave if not isinstance(task.goal, Combine)]
             if elemental:
                 attempts = await self._prepare(ctx, elemental)
-                await self._execute(ctx, attempts)
+                self._reach(ctx, Stage.EXECUTOR)
+                await self._collector.execute(ctx, attempts)
                 await self._merge(ctx, attempts)
             await self._combine(ctx, [task for task in wave if isinstance(task.goal, Combine)])
         return self._answers[graph.tasks[-1].id], self._narrative
@@ -174,7 +119,7 @@ class Execution:
             prompt = WritePrompt(task.id, goal)
             wishes.append(Wish(self._layers.prompters, prompt, ModelCall))
         for task, goal in zip(tasks, goals, strict=True):
-            wishes.append(self._route_wish(task.id, goal))
+            wishes.append(self._collector.wish(task.id, goal))
         self._reach(ctx, Stage.PROMPTER)
         self._reach(ctx, Stage.ROUTER)
         replies = await ask_layers(ctx, wishes, self._patience)
@@ -191,18 +136,8 @@ class Execution:
             self._served(ctx, Stage.PROMPTER, task.id, prompter, prompted)
             named = f"{len(found.candidates)} candidates"
             self._served(ctx, Stage.ROUTER, task.id, router, named)
-            attempts.append(Attempt(task, call, found.candidates))
+            attempts.append(Attempt(task, call, distinct_candidates(found)))
         return attempts
-
-    def _route_wish(self, task_id: str, goal: ElementalGoal) -> Wish:
-        route = RouteTask(
-            f"{self._query}/{task_id}",
-            type(goal).__name__,
-            goal.data,
-            self._rules.strategy,
-            self._rules.candidates,
-        )
-        return Wish(self._layers.routers, route, Route)
 
     def _bound(self, task: Task) -> ElementalGoal:
         """The task's goal, complete; it must make sense whoever drew the graph."""
@@ -215,92 +150,6 @@ class Execution:
         if wrong is not None:
             raise UnanswerableError(f"task {task.id}: {wrong}")
         return goal
-
-    async def _execute(self, ctx: Context, attempts: Sequence[Attempt]) -> None:
-        """Collect answers to all tasks of a wave; where some fail, turn to the next candidates."""
-        self._reach(ctx, Stage.EXECUTOR)
-        for pause_number in range(self._rules.reroutes + 1):
-            await self._collect(ctx, attempts)
-            short = [one for one in attempts if one.answered < self._rules.answers_needed]
-            if not short:
-                return
-            if pause_number < self._rules.reroutes:
-                await ctx.sleep(self._rules.reroute_after_s * 2**pause_number)
-                await self._reroute(ctx, short)
-        worst = short[0]
-        raise UnanswerableError(
-            f"task {worst.task.id}: {worst.answered} of {worst.asked_in_all} executors answered, "
-            f"{self._rules.answers_needed} needed"
-        )
-
-    async def _reroute(self, ctx: Context, attempts: Sequence[Attempt]) -> None:
-        """Ask the routers once more: who was cut off or down may be back."""
-        ctx.sometimes("a task was routed again")
-        wishes = [self._route_wish(attempt.task.id, attempt.call.goal) for attempt in attempts]
-        replies = await ask_layers(ctx, wishes, self._patience)
-        for attempt, (_, found) in zip(attempts, replies, strict=True):
-            assert isinstance(found, Route), "`ask` lets no other type through"
-            have = [one.contributor for one in attempt.contributions]
-            fresh = tuple(one for one in found.candidates if one.executor not in have)
-            attempt.candidates, attempt.asked = fresh, 0
-
-    async def _collect(self, ctx: Context, attempts: Sequence[Attempt]) -> None:
-        """Go down the lists of candidates until each task has its answers or its list is over."""
-        while asked := self._next_candidates(attempts):
-            started_s = ctx.now
-            outcomes = await ctx.gather(
-                ctx.ask(
-                    candidate.executor,
-                    ExecuteTask(self._query, attempt.call),
-                    TaskResult,
-                    timeout=self._rules.execute_timeout_s,
-                )
-                for attempt, candidate in asked
-            )
-            for (attempt, candidate), outcome in zip(asked, outcomes, strict=True):
-                result = outcome.value if isinstance(outcome, Done) else None
-                self._take(ctx, attempt, candidate, result, started_s)
-
-    def _next_candidates(self, attempts: Sequence[Attempt]) -> list[tuple[Attempt, Candidate]]:
-        """As many candidates as each task is still short of answers; none are left: empty."""
-        asked: list[tuple[Attempt, Candidate]] = []
-        for attempt in attempts:
-            short = self._rules.answers_wanted - attempt.answered
-            chosen = attempt.candidates[attempt.asked : attempt.asked + short]
-            attempt.asked += len(chosen)
-            attempt.asked_in_all += len(chosen)
-            asked.extend((attempt, candidate) for candidate in chosen)
-        return asked
-
-    def _take(
-        self,
-        ctx: Context,
-        attempt: Attempt,
-        candidate: Candidate,
-        result: TaskResult | None,
-        started_s: Seconds,
-    ) -> None:
-        """Take in what an executor said, and tell the routers how it did."""
-        task, peer = attempt.task, candidate.executor
-        outcome = "timed out"
-        response_ms = int(1000 * (ctx.now - started_s))
-        if result is not None:
-            outcome, response_ms = "refused", result.compute_ms
-            answer = result.answer
-            if not isinstance(answer, Refusal) and fits(attempt.call.goal, answer):
-                outcome = "answered"
-                claimed = result.confidence_thousandths
-                confidence = min(FULL_CONFIDENCE_THOUSANDTHS, max(0, claimed))
-                attempt.contributions.append(Contribution(peer, answer, confidence))
-                self.contributors[peer] = None
-                announced_units = decode_units(candidate.price_units)
-                self.earned.append((peer, min(announced_units, self._prices.executor)))
-        response_s = ctx.now - started_s
-        skill = attempt.call.skill
-        ctx.emit(TaskExecuted(self._query, task.id, skill, peer, outcome, task.depth, response_s))
-        self.trace.append(TraceStep(Stage.EXECUTOR.value, task.id, peer, ctx.now, outcome))
-        report = ReportPerformance(peer, response_ms, outcome == "answered")
-        ctx.broadcast(report, self._layers.routers)
 
     async def _merge(self, ctx: Context, attempts: Sequence[Attempt]) -> None:
         """Have the answers to each task merged into one."""
@@ -358,6 +207,4 @@ class Execution:
         ctx.emit(StageReached(self._query, stage.value))
 
     def _served(self, ctx: Context, stage: Stage, task_id: str, peer: PeerId, note: str) -> None:
-        """Note who served a stage; it earns the stage's price."""
-        self.trace.append(TraceStep(stage.value, task_id, peer, ctx.now, note))
-        self.earned.append((peer, self._prices.price(stage)))
+        self.record.served(stage, task_id, peer, ctx.now, note)

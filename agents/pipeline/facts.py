@@ -77,7 +77,7 @@ class TaskExecuted(Fact, frozen=True):
         executor: the peer that ran it.
         outcome: ``answered``, ``refused`` or ``timed out``.
         depth: refractions above it.
-        response_s: as the orchestrator measured it; up to the wave's end for a time-out.
+        response_s: from the request to the end of the round of requests it was part of.
     """
 
     query: str

@@ -23,7 +23,7 @@ from zlib import crc32
 
 from agents.pipeline.budget import demand, payments, price_units
 from agents.pipeline.committee import Committee
-from agents.pipeline.execution import Execution, WorkRules
+from agents.pipeline.execution import Execution
 from agents.pipeline.facts import StageReached
 from agents.pipeline.intent import objection
 from agents.pipeline.layers import Layers, UnanswerableError
@@ -36,6 +36,7 @@ from agents.pipeline.messages import (
     RequestQuote,
 )
 from agents.pipeline.questions import Question
+from agents.pipeline.work import WorkRules
 from economy.holds import HoldState
 from economy.money import UnitsText, decode_units, encode_units
 from economy.operations import (
@@ -227,21 +228,21 @@ class Orchestrator(Actor):
             answer, narrative = await execution.run(ctx, goal)
         except UnanswerableError as reason:
             session.state = State.REFUNDING
-            trace = tuple(execution.trace)
+            trace = tuple(execution.record.trace)
             answered = QuestionAnswered(query, Refusal(str(reason)), trace=trace)
             self._answer(ctx, session, answered, ())
             return
         used = demand(goal, execution.depth, self._rules.answers_wanted)
         context_units = stages.base + self._pricing.context.charge(used)
-        pay = payments(ctx.id, context_units, execution.earned, session.escrow_units)
+        pay = payments(ctx.id, context_units, execution.record.earned, session.escrow_units)
         session.state = State.SETTLING
         answered = QuestionAnswered(
             query,
             answer,
             narrative,
             encode_units(sum(units for _, units in pay)),
-            tuple(execution.contributors),
-            tuple(execution.trace),
+            tuple(execution.record.contributors),
+            tuple(execution.record.trace),
         )
         self._answer(ctx, session, answered, pay)
 

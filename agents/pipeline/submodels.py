@@ -8,11 +8,10 @@ Answers are cached by content (rows held, goal), so peers that hold the same sha
 work: the same question to the same rows has the same answer, whoever computes it.
 """
 
-import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from agents.pipeline.datasets import CARDS
 from agents.pipeline.intent import objection
@@ -52,7 +51,6 @@ class SubmodelAdapter:
     def __init__(self, shares: Mapping[PeerId, Share]) -> None:
         self._shares = dict(shares)
         self._cache: dict[tuple[int, int, bytes], Inference] = {}
-        self._computing = threading.Lock()
 
     @property
     def computed(self) -> int:
@@ -68,14 +66,16 @@ class SubmodelAdapter:
         """
         goal, share = self._admitted(peer, arguments)
         key = (share.seed, share.thousandths, encode(goal))
-        with self._computing, threadpool_limits(limits=1):
-            inference = self._cache.get(key)
-            if inference is None:
-                try:
+        inference = self._cache.get(key)
+        if inference is None:
+            try:
+                # One thread: sums in parts could round differently on another machine.
+                with threadpool_limits(limits=1):
                     inference = infer(goal, share_of(goal.data, share))
-                except ValueError as error:
-                    raise OperationFailed(f"this share cannot tell: {error}") from error
-                self._cache[key] = inference
+            except ValueError as error:
+                raise OperationFailed(f"this share cannot tell: {error}") from error
+            # Live, two threads may compute the same; they get the same, so it does not matter.
+            self._cache[key] = inference
         return inference
 
     def duration_s(

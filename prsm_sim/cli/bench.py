@@ -15,9 +15,9 @@ def bench() -> None:
 def kernel(as_json: bool) -> None:
     """Speed and memory of the simulator against SimPy and a bare heap."""
     from prsm_sim.bench import kernel as measured
-    from prsm_sim.cli.output import console, flat, print_json, show
+    from prsm_sim.cli.output import console, flat, note, print_json, show
 
-    figures = measured.main(as_json)
+    figures = measured.run(note)
     if as_json:
         print_json(figures)
         return

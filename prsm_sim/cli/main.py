@@ -14,7 +14,9 @@ from typing import IO, Any
 import click
 
 import prsm_sim
+from prsm_sim.actor.errors import UserError
 from prsm_sim.cli.exits import INTERNAL, INTERRUPTED, USAGE
+from prsm_sim.guard import Guard
 
 COMMANDS = {
     "run": "prsm_sim.cli.run:run",
@@ -45,6 +47,16 @@ class InternalFailure(Failure):
     """A mistake of ours: one line on stderr, and a file with the traceback."""
 
     exit_code = INTERNAL
+
+
+MEANT = (
+    click.exceptions.Exit,
+    click.exceptions.Abort,
+    click.ClickException,
+    BrokenPipeError,
+    UserError,
+)
+"""Exceptions that say something to a person already."""
 
 
 class Commands(click.Group):
@@ -78,10 +90,9 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; whatever goes wrong becomes an exit code."""
-        from prsm_sim.actor.errors import UserError
-
         try:
-            return super().invoke(ctx)
+            with Guard(_internal, MEANT):
+                return super().invoke(ctx)
         except (click.exceptions.NoArgsIsHelpError, click.exceptions.Exit, BrokenPipeError):
             raise
         except click.UsageError as error:
@@ -94,11 +105,6 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("prsm: interrupted", err=True)
             ctx.exit(INTERRUPTED)
-        except Exception as error:
-            where = _write_traceback(error)
-            raise InternalFailure(
-                f"internal error, {type(error).__name__}: {error}; the traceback is in {where}"
-            ) from error
 
 
 @click.group("prsm", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -109,6 +115,14 @@ def main() -> None:
     Exit codes: 0 pass, 1 an invariant failed, 2 usage or scenario error, 3 inconclusive,
     4 internal error, 130 interrupted.
     """
+
+
+def _internal(error: Exception) -> InternalFailure:
+    """What a person sees of a failure of ours."""
+    where = _write_traceback(error)
+    return InternalFailure(
+        f"internal error, {type(error).__name__}: {error}; the traceback is in {where}"
+    )
 
 
 def _write_traceback(error: Exception) -> Path:

@@ -90,7 +90,7 @@ class Market:
     def replica(self, name: PeerId) -> Actor:
         """A replica of the ledger, or one that lies about it."""
         genesis = dict.fromkeys(self.clients, self.wealth_units)
-        machine = LedgerMachine(open_ledger(genesis), audit_every=16)
+        machine = LedgerMachine(open_ledger(genesis), audit_every=4)
         settings = Settings(view_timeout_s=self.parameters.view_timeout_s, status_s=2.0)
         replica = Replica(self.members, machine, settings)
         return Equivocator(replica, self.members, self.liars) if name in self.liars else replica
@@ -207,9 +207,9 @@ def _digest(fact: Fact) -> str:
 @scenario(
     ResearchMarketParameters,
     live_defaults={
-        "clients": 4, "questions_per_client": 1, "orchestrators": 2, "architects": 2,
-        "prompters": 2, "routers": 2, "compilers": 2, "executors": 12, "replicas": 4,
-        "duration_s": 60.0, "arrivals_s": 1.0, "loss": 0.0, "partition_s": 0.0, "crash_s": 0.0,
+        "clients": 8, "questions_per_client": 1, "orchestrators": 2, "architects": 2,
+        "prompters": 2, "routers": 2, "compilers": 2, "executors": 24, "duration_s": 60.0,
+        "arrivals_s": 1.0, "loss": 0.0, "partition_s": 0.0, "crash_s": 0.0,
     },
 )  # fmt: skip
 def research_market(world: World, parameters: ResearchMarketParameters) -> None:

@@ -19,7 +19,7 @@ from itertools import combinations
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 from sklearn import datasets as shipped
 
 from agents.pipeline import tasks

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -109,8 +110,17 @@ def test_dashboard_serves_the_runs_folder_on_a_port(prsm, monkeypatch, flags):
 
 
 def test_bench_kernel_prints_its_figures(prsm, monkeypatch):
-    pytest.importorskip("prsm_sim.bench.kernel")
-    figures = {"random": {"events": 10, "vs_simpy_process": 20.5}, "digest_share": 0.1}
-    monkeypatch.setattr("prsm_sim.bench.kernel.main", lambda _as_json: figures)
-    assert json.loads(prsm("bench", "kernel", "--json").stdout) == figures
+    figures: dict[str, object] = {
+        "random": {"events": 10, "vs_simpy_process": 20.5},
+        "digest_share": 0.1,
+    }
+
+    def measure(say: Callable[[str], None]) -> dict[str, object]:
+        say("measuring")
+        return figures
+
+    monkeypatch.setattr("prsm_sim.bench.kernel.run", measure)
+    measured = prsm("bench", "kernel", "--json")
+    assert json.loads(measured.stdout) == figures
+    assert measured.stderr == "prsm: measuring\n"
     assert "random.vs_simpy_process" in prsm("bench", "kernel").stdout

@@ -15,22 +15,37 @@ from prsm_sim.run_folder import open_run
 COMMAND = [sys.executable, "-c", "from prsm_sim.cli.main import main; main(prog_name='prsm')"]
 
 
+STARTED: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def _leave_none_running():
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            process.kill()
+            process.communicate(timeout=20)
+
+
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*COMMAND, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | environment,
     )
+    STARTED.append(process)
+    return process
 
 
-def wait_for_events(workplace: Path) -> Path:
+def wait_for_events(workplace: Path, size: int = 100_000) -> Path:
     """The folder of a run that has begun to write events."""
     give_up_s = time.monotonic() + 20
     while time.monotonic() < give_up_s:
         files = list(workplace.glob("runs/2*/events.ndjson"))
-        if files and files[0].stat().st_size > 100_000:
+        if files and files[0].stat().st_size > size:
             return files[0].parent
         time.sleep(0.02)
     raise AssertionError("the run wrote no events")
@@ -55,6 +70,26 @@ def test_ctrl_c_keeps_what_was_recorded(workplace, as_json):
     stdout, stderr = again.communicate(timeout=30)
     assert again.returncode == 0, stderr
     assert run.manifest.digest in stdout
+
+
+def test_ctrl_c_ends_a_live_run_as_cleanly(workplace):
+    process = start(
+        "live",
+        "toy.py",
+        "--transport",
+        "inprocess",
+        "--set",
+        "duration_s=60",
+        "--set",
+        "sample_s=0.1",
+        "--json",
+    )
+    folder = wait_for_events(workplace, size=500)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stderr) == (130, "")
+    assert json.loads(stdout)["status"] == open_run(folder).manifest.status == "interrupted"
+    assert len(open_run(folder).events()) > 3
 
 
 def test_a_killed_run_can_still_be_read(workplace):

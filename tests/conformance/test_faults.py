@@ -187,3 +187,23 @@ def test_total_loss_loses_everything_while_it_lasts(bench: Bench) -> None:
     assert heard_between(bench, 0.4, 0.6) > 0
     assert bench.counters["dropped: loss"] > 0
     assert bench.counters["FaultStruck"] == bench.counters["FaultHealed"] == 1
+
+
+def test_a_restarted_peer_hears_only_the_topics_it_subscribes_to_again(bench: Bench) -> None:
+    class Publisher(Pulse):
+        def on_timer(self, ctx: Context, name: str) -> None:
+            ctx.publish("beats", Beat(0))
+            ctx.set_timer("beat", self.every_s)
+
+    class Forgetful(Hearing):
+        def on_start(self, ctx: Context, recovered: bytes | None) -> None:
+            if ctx.now < 0.1 or ctx.id == "faithful":
+                ctx.subscribe("beats")
+
+    bench.spawn("publisher", lambda: Publisher(""))
+    for name in ("forgetful", "faithful"):
+        bench.spawn(name, Forgetful)
+        bench.world.schedule(Crash(at_s=0.2, peer=name, for_s=0.05))
+    bench.run(until=0.5)
+    assert {peer for time_s, peer, _ in bench.seen if time_s < 0.2} == {"forgetful", "faithful"}
+    assert {peer for time_s, peer, _ in bench.seen if time_s > 0.25} == {"faithful"}

@@ -198,3 +198,24 @@ def test_a_timer_cancelled_while_it_waits_its_turn_does_not_fire(bench: Bench) -
     bench.post("cancelling", Begin())
     bench.run(until=0.4)
     assert bench.words() == ["end", "kept", "moved"]
+
+
+def test_a_mailbox_that_was_emptied_takes_in_as_much_again(bench: Bench) -> None:
+    class Small(Worker):
+        mailbox_limit = 4
+
+        @on(Work)
+        async def work(self, ctx: Context, sender: PeerId, message: Work) -> None:
+            ctx.emit(Seen(str(message.n)))
+            await ctx.sleep(0.02)
+
+    class Waves(Feeder):
+        def on_timer(self, ctx: Context, name: str) -> None:
+            super().on_timer(ctx, name)
+            if name == "feed":
+                ctx.set_timer("again", 0.4)
+
+    bench.spawn("worker", lambda: Small(99))
+    bench.spawn("feeder", lambda: Waves(5))
+    bench.run(until=0.9)
+    assert bench.words() == ["0", "1", "2", "3", "4"] * 2

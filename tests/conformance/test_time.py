@@ -147,3 +147,18 @@ def test_a_paused_peer_keeps_its_memory_and_goes_on_in_order(bench: Bench) -> No
     assert all(not 0.08 < time_s < 0.37 for time_s, _, _ in bench.seen), bench.seen
     assert bench.times("timer")[0] >= 0.37
     assert bench.world.observatory.faults_struck == {"pause": 1}
+
+
+def test_an_awaited_operation_is_answered_only_after_a_pause(bench: Bench) -> None:
+    class Sleeper(Actor):
+        @on(Go)
+        async def go(self, ctx: Context, sender: PeerId, message: Go) -> None:
+            await ctx.sleep(0.1)
+            ctx.emit(Seen("slept"))
+            ctx.emit(Finished())
+
+    bench.spawn("sleeper", Sleeper)
+    bench.post("sleeper", Go())
+    bench.world.schedule(Pause(at_s=0.05, peer="sleeper", for_s=0.2))
+    bench.finish()
+    assert bench.times("slept")[0] >= 0.25

@@ -104,6 +104,9 @@ class Desk:
         self.replica.on_timer(self.ctx, name)
         return self.ctx.sent[before:]
 
+    def fire_if_armed(self, name: str) -> list[tuple[PeerId, Message]]:
+        return self.fire(name) if name in self.ctx.timers else []
+
     def sent(self, kind: type[Message]) -> list[tuple[PeerId, Message]]:
         return [(to, message) for to, message in self.ctx.sent if isinstance(message, kind)]
 

@@ -16,7 +16,6 @@ def quiet_group(n: int, requests: int = 1, **more: object) -> Group:
     return Group(
         n, 1, requests, network=fixed(DELAY_S), settings=PATIENT, retry_s=200.0, tapped=True, **more
     )
-    return group
 
 
 @pytest.mark.parametrize("n", SIZES)

@@ -100,9 +100,10 @@ def test_a_restarted_replica_remembers_what_it_prepared_executed_and_answered() 
     orders = [desk.pre_prepare(sequence) for sequence in (1, 2)]
     for order in orders:
         desk.hear(0, order)
-        desk.hear(2, desk.prepare(2, order))
+    desk.hear(2, desk.prepare(2, orders[0]))
     for replica in (0, 2):
         desk.hear(replica, desk.commit(orders[0]))
+    desk.hear(2, desk.prepare(2, orders[1]))
     assert len(desk.emitted(Executed)) == 1
     again = restart(desk)
     assert again.machine.applied == desk.machine.applied
@@ -170,3 +171,33 @@ def test_a_replica_that_executed_a_batch_never_votes_for_another() -> None:
     assert desk.sent(Prepare) == []
     desk.hear(0, desk.pre_prepare(2))
     assert len(desk.sent(Prepare)) == 3
+
+
+def test_a_batch_committed_here_executes_once_the_gap_before_it_is_filled() -> None:
+    desk = Desk()
+    order = desk.pre_prepare(2)
+    desk.hear(0, order)
+    desk.hear(2, desk.prepare(2, order))
+    for replica in (0, 2):
+        desk.hear(replica, desk.commit(order))
+    assert desk.emitted(Executed) == []
+    for sender in (2, 3):
+        desk.hear(sender, Entries((Entry(1, 0, (desk.request(1),)),)))
+    assert [fact.sequence for fact in desk.emitted(Executed)] == [1, 2]
+
+
+def test_a_replica_far_behind_asks_for_more_at_once() -> None:
+    desk = Desk()
+    entries = tuple(Entry(number, 0, (desk.request(number),)) for number in range(1, 65))
+    desk.hear(2, Entries(entries))
+    sent = desk.hear(3, Entries(entries))
+    assert {message for _, message in sent if isinstance(message, Fetch)} == {Fetch(0, True, 64)}
+
+
+def test_a_restarted_replica_asks_repeatedly_but_not_for_ever() -> None:
+    again = restart(Desk())
+    asked = 0
+    while "consensus/retry" in again.ctx.timers:
+        asked += len(again.fire("consensus/retry")) // 3
+        assert asked < 20
+    assert asked >= 2

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agents.consensus import Equivocator, Replica, Settings
 from prsm_sim.actor import Actor, PeerId
-from prsm_sim.faults import Crash, Fault, Loss, Partition
+from prsm_sim.faults import Crash, Fault, Loss, Partition, Pause
 from prsm_sim.network import Latency, Network
 
 AT = st.floats(0.0, 4.0)
@@ -22,6 +22,7 @@ def faults_of(peers: tuple[PeerId, ...], replicas: tuple[PeerId, ...]) -> st.Sea
     return st.one_of(
         st.builds(Partition, at_s=AT, for_s=SPAN, groups=halves),
         st.builds(Crash, at_s=AT, for_s=SPAN, peer=st.sampled_from(replicas)),
+        st.builds(Pause, at_s=AT, for_s=SPAN, peer=st.sampled_from(peers)),
         st.builds(Loss, at_s=AT, for_s=SPAN, rate=st.floats(0.1, 0.9)),
     )
 

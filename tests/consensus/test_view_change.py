@@ -254,10 +254,20 @@ def test_pbft_4_4_what_prepared_in_an_earlier_view_stays_in_p() -> None:
 
 def test_pbft_4_4_a_reproposed_request_is_not_ordered_again_when_it_is_retransmitted() -> None:
     desk = Desk()
-    order = desk.pre_prepare(1)
-    certificate = desk.certificate(order, 2, 3)
+    request = desk.request(1, "other")
+    certificate = desk.certificate(desk.pre_prepare(1, requests=(request,)), 2, 3)
     lead(desk, desk.view_change(2, 1, certificate), desk.view_change(3, 1))
-    assert desk.hear("client", order.requests[0]) == []
+    assert desk.hear("other", request) == []
+    assert desk.hear("other", desk.request(2, "other")) != []
+
+
+def test_what_a_new_view_dropped_is_not_waited_for() -> None:
+    desk = Desk(me=2)
+    desk.hear(0, desk.pre_prepare(1))
+    v = tuple(desk.view_change(one, 1) for one in (0, 1, 3))
+    desk.hear(1, desk.new_view(1, v, ()))
+    assert [m for _ in range(2) for _, m in desk.fire_if_armed("consensus/retry")] == []
+    assert "consensus/retry" not in desk.ctx.timers
 
 
 def test_pbft_4_5_2_a_fresh_execution_makes_the_next_wait_short_again() -> None:

@@ -96,4 +96,5 @@ def test_floor_0_loads_the_standard_library_and_msgspec_only() -> None:
     command = [sys.executable, "-c", script]
     seen = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     loaded = {name for name in eval(seen) if not name.startswith("__")}
-    assert loaded == {"prsm_sim", "msgspec"}
+    # msgspec itself loads typing_extensions, where that is installed
+    assert loaded - {"typing_extensions"} == {"prsm_sim", "msgspec"}

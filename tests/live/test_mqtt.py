@@ -10,7 +10,7 @@ from live.mqtt import Mqtt, parse_broker
 from live.transport import peer_address
 from live.world import Live
 from prsm_sim.actor import Actor, Context, Fact, Message, PeerId, UserError, on
-from tests.servers import Mosquitto, free_port
+from tests.servers import Mosquitto, find_server, free_port
 
 
 def ignore(*_: object) -> None:
@@ -191,3 +191,14 @@ def test_two_processes_share_a_run_by_trusting_each_others_keys(mosquitto: Mosqu
         return askers
 
     assert asyncio.run(story()).stopped == "finished"
+
+
+def test_a_missing_server_is_skipped_locally_and_fails_in_ci(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="install-servers"):
+        find_server("no-such-program-anywhere")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="install-servers"):
+        find_server("no-such-program-anywhere")

@@ -1,6 +1,7 @@
 """The live world: what is dropped is counted with its reason, what happens is recorded."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -14,9 +15,20 @@ from live.inprocess import InProcess
 from live.keys import Keys
 from live.transport import Address
 from live.world import Live
-from prsm_sim.actor import Actor, Context, Fact, Message, PeerId, UserError, on
+from prsm_sim.actor import (
+    Actor,
+    Context,
+    Fact,
+    InvariantViolation,
+    Message,
+    Outcome,
+    PeerId,
+    UserError,
+    on,
+)
 from prsm_sim.actor.codec import encode
 from prsm_sim.actor.context import Random
+from prsm_sim.checker import Always
 from prsm_sim.network import Network
 
 
@@ -155,6 +167,40 @@ def test_a_copy_is_dropped_and_the_original_handled_once() -> None:
     counters = run(lambda wire: [wire, wire, wire]).observatory.counters
     assert counters["dropped: replayed"] == 2
     assert counters["Noted"] == 1
+
+
+def test_an_answer_that_comes_after_its_time_is_counted() -> None:
+    class Answering(Actor):
+        @on(Note)
+        async def note(self, ctx: Context, sender: PeerId, message: Note) -> Other:
+            await ctx.sleep(0.1)
+            return Other("late")
+
+    class Asking(Actor):
+        def on_start(self, ctx: Context, recovered: bytes | None) -> None:
+            ctx.start(ctx.ask("reader", Note(""), Other, timeout=0.02), "ask")
+
+        def on_complete(self, ctx: Context, tag: str, outcome: Outcome) -> None:
+            ctx.emit(Noted(type(outcome).__name__))
+
+    world = Live(seed=1)
+    world.spawn("reader", Answering)
+    world.spawn("asking", Asking)
+    asyncio.run(world.run(0.3))
+    assert world.observatory.counters == {"Noted": 1, "dropped: unasked reply": 1}
+
+
+def test_an_actor_cannot_hide_a_violated_invariant() -> None:
+    class Hiding(Actor):
+        def on_start(self, ctx: Context, recovered: bytes | None) -> None:
+            with contextlib.suppress(InvariantViolation):
+                ctx.emit(Noted("wrong"))
+
+    world = Live(seed=1)
+    world.check(Always("never", Noted, lambda *_: "it happened"))
+    world.spawn("hiding", Hiding)
+    with pytest.raises(InvariantViolation, match="never: it happened"):
+        asyncio.run(world.run(0.1))
 
 
 def test_a_message_too_large_to_send_is_counted_at_its_sender() -> None:

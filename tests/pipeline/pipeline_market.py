@@ -6,7 +6,6 @@ from agents.pipeline.architect import Architect
 from agents.pipeline.client import Client, ClientRules
 from agents.pipeline.compiler import Compiler
 from agents.pipeline.datasets import CARDS
-from agents.pipeline.execution import WorkRules
 from agents.pipeline.executor import Executor
 from agents.pipeline.facts import QueryAnswered, QueryFailed
 from agents.pipeline.layers import Layers
@@ -17,6 +16,7 @@ from agents.pipeline.questions import Question
 from agents.pipeline.router import Router
 from agents.pipeline.shares import Share
 from agents.pipeline.submodels import SKILLS, SubmodelAdapter
+from agents.pipeline.work import WorkRules
 from economy.genesis import open_ledger
 from economy.money import encode_units, ftns
 from economy.state_machine import LedgerMachine
@@ -104,6 +104,7 @@ class Market:
         make_executor: Callable[[int, Callable[[], Actor]], Callable[[], Actor]] = lambda _, one: (
             one
         ),
+        make_router: Make = Router,
         skills_of: Callable[[int], tuple[str, ...]] = lambda _: SKILLS,
         budget_units: str = BUDGET_UNITS,
     ) -> None:
@@ -122,7 +123,7 @@ class Market:
         )
         for peers, kind in zip(
             (layers.architects, layers.prompters, layers.routers, layers.compilers),
-            (Architect, Prompter, Router, Compiler),
+            (Architect, Prompter, make_router, Compiler),
             strict=True,
         ):
             for name in peers:

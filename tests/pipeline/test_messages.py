@@ -11,7 +11,6 @@ from agents.pipeline import facts, messages
 from agents.pipeline.architect import Architect, Refraction
 from agents.pipeline.client import Client, ClientRules
 from agents.pipeline.compiler import Compiler
-from agents.pipeline.execution import WorkRules
 from agents.pipeline.executor import Executor
 from agents.pipeline.layers import Layers
 from agents.pipeline.messages import (
@@ -29,6 +28,7 @@ from agents.pipeline.prompter import Prompter, write_prompt
 from agents.pipeline.questions import Question
 from agents.pipeline.router import Router
 from agents.pipeline.tasks import Choice, Combine, Labels, MeasureClusters, Selection
+from agents.pipeline.work import WorkRules
 from prsm_sim.actor import Codec, Fact, Message, RemoteProtocolError, encode
 
 NOBODY = Layers((), (), (), ())

@@ -1,23 +1,28 @@
 """The whole way from question to settlement, with peers that fail, lie and crash."""
 
 import pytest
+from msgspec.structs import replace
 from pipeline_market import BankClient, Market
 
-from agents.pipeline.execution import WorkRules
 from agents.pipeline.executor import Executor
 from agents.pipeline.facts import StageReached, TaskExecuted
 from agents.pipeline.messages import (
     AskQuestion,
+    Candidate,
     ExecuteTask,
     QuestionAnswered,
     Quote,
     Refusal,
     RequestQuote,
+    Route,
+    RouteTask,
     TaskResult,
 )
 from agents.pipeline.questions import Question
+from agents.pipeline.router import Router
 from agents.pipeline.submodels import SKILLS
 from agents.pipeline.tasks import FindExtreme, Number, Part
+from agents.pipeline.work import WorkRules
 from economy.holds import HoldState
 from economy.money import encode_units, ftns
 from economy.operations import OpenQuery, RefundQuery, encode_operation
@@ -31,6 +36,12 @@ WINE = BY_ID["wine-1-3"]
 CLUSTERS = BY_ID["iris-clusters"]
 
 
+class Ask(Message, frozen=True):
+    units: str
+    arbiter: str
+    open_first: bool
+
+
 class Silent(Executor):
     """Announces itself and never answers."""
 
@@ -40,11 +51,15 @@ class Silent(Executor):
         raise AssertionError("nobody waits so long")
 
 
+BOASTED = 10**9
+"""A confidence in thousandths that no sub-model can have."""
+
+
 def lying(answer):
     class Liar(Executor):
         @on(ExecuteTask)
         async def execute(self, ctx, sender, message) -> TaskResult:
-            return TaskResult(message.call.task_id, answer, 1000)
+            return TaskResult(message.call.task_id, answer, BOASTED)
 
     return Liar
 
@@ -107,6 +122,86 @@ def test_silent_executors_are_replaced_by_the_next_candidates():
     assert all(f"executor-{i}" not in market.machine.ledger.balances for i in (0, 1, 2))
 
 
+def test_a_task_without_enough_answers_is_routed_again_after_a_pause():
+    market = Market((CLUSTERS,), executors=3)
+    down = [Crash(at_s=0.4, for_s=4.0, peer=f"executor-{index}") for index in (0, 1)]
+    market.sim.schedule(*down)
+    market.sim.run(until=30)
+    (answer,) = market.answered
+    assert answer.latency_s + 0.5 > 4.0
+    assert len(answer.contributors) >= 2
+    assert market.sim.observatory.coverage["a task was routed again"] >= 1
+
+
+def test_a_partition_that_cuts_off_every_layer_is_outlasted():
+    market = Market((CLUSTERS,), executors=4)
+    layers = ("architect", "prompter", "router", "compiler")
+    cut_off = tuple(f"{layer}-{index}" for layer in layers for index in (0, 1))
+    market.sim.schedule(Partition(at_s=0.7, for_s=8.0, groups=(("bank",), cut_off)))
+    market.sim.run(until=60)
+    (answer,) = market.answered
+    assert answer.latency_s > 7
+
+
+def test_an_executor_votes_once_however_often_a_router_names_it():
+    market = Market((CLUSTERS,), executors=4, make_router=lambda: Stuffing("executor-1"))
+    executed = collect(market, TaskExecuted)
+    market.sim.run(until=30)
+    assert [one.executor for one in executed].count("executor-1") <= 4  # once a routing
+    assert market.failed[0].reason.startswith("task 0: 1 answers")
+
+
+class Inflating(Router):
+    """A router that names a price a hundred times too high."""
+
+    @on(RouteTask)
+    def route(self, ctx, sender, message) -> Route:
+        found = super().route(ctx, sender, message).candidates
+        dear = encode_units(ftns("800"))
+        return Route(message.task_id, tuple(replace(one, price_units=dear) for one in found))
+
+
+def test_a_router_cannot_make_an_executor_earn_more_than_the_stage_price():
+    market = Market((CLUSTERS,), make_router=Inflating)
+    market.sim.run(until=20)
+    (answer,) = market.answered
+    balances = market.machine.ledger.balances
+    assert [balances[name] for name in answer.contributors] == [ftns("8")] * 3
+
+
+class Forger(Actor):
+    """Answers a question that it was never asked."""
+
+    @on(Ask)
+    def forge(self, ctx, sender, message) -> None:
+        ctx.send("client-0", QuestionAnswered("client-0/0", Number(0.123), "a lie."))
+        ctx.set_timer("again", 0.02)
+
+    def on_timer(self, ctx, name):
+        self.forge(ctx, "", Ask("0", "", open_first=False))
+
+
+def test_a_client_takes_an_answer_only_from_whom_it_asked():
+    market = Market((CLUSTERS,))
+    market.sim.spawn("forger", Forger)
+    market.sim.post("forger", Ask("0", "", open_first=False))
+    market.sim.run(until=10)
+    (answer,) = market.answered
+    assert answer.answer != Number(0.123)
+
+
+class Stuffing(Router):
+    """A router that fills its list with one name."""
+
+    def __init__(self, friend):
+        super().__init__()
+        self.friend = friend
+
+    @on(RouteTask)
+    def route(self, ctx, sender, message) -> Route:
+        return Route(message.task_id, (Candidate(self.friend, "1", 1000),) * 9)
+
+
 def test_a_dead_peer_of_any_layer_is_stood_in_for_by_the_next():
     market = Market((CLUSTERS, WINE))
     dead = [f"{layer}-0" for layer in ("architect", "prompter", "router", "compiler")]
@@ -156,7 +251,7 @@ def test_what_nobody_can_do_is_refunded_in_full():
     stages = collect(market, StageReached)
     market.sim.run(until=30)
     (failure,) = market.failed
-    assert failure.reason == "task 0: 0 of 0 executors answered, 2 needed"
+    assert failure.reason == "task 0: 0 answers to 0 requests, 2 needed"
     assert market.machine.escrow.find(failure.query).state is HoldState.VOIDED
     assert market.machine.ledger.balances["client-0"] == ftns("100000")
     assert stages[-1].stage == "refunded"
@@ -165,7 +260,7 @@ def test_what_nobody_can_do_is_refunded_in_full():
 def test_too_few_answers_are_no_answer():
     market = Market((CLUSTERS,), executors=3, make_executor=some(Silent, (0, 1)))
     market.sim.run(until=30)
-    assert market.failed[0].reason == "task 0: 1 of 3 executors answered, 2 needed"
+    assert market.failed[0].reason == "task 0: 1 answers to 9 requests, 2 needed"
     alone = Market(
         (CLUSTERS,),
         executors=3,
@@ -188,12 +283,6 @@ def test_a_goal_that_makes_no_sense_is_declined_with_the_reason():
     market = Market((nonsense,))
     market.sim.run(until=30)
     assert "at least two parts" in market.failed[0].reason
-
-
-class Ask(Message, frozen=True):
-    units: str
-    arbiter: str
-    open_first: bool
 
 
 class Impostor(Actor):
