@@ -114,6 +114,7 @@ class Live(World):
         """Add a peer; its region means nothing live, where latency is real."""
         if not name or name in self._peers or name.startswith("\x00"):
             raise UserError(f"a peer cannot be called {name!r}: the name is taken or not allowed")
+        self.inhabited = True
         neighbours = self.neighbours.get(name) if peers is None else tuple(sorted(peers))
         peer = Peer(self, name, factory, neighbours)
         self.keys.enrol(name)

@@ -21,10 +21,10 @@ from bisect import bisect_right, insort_right
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import chain
-from math import isfinite
 from operator import itemgetter, length_hint
 from typing import Any
 
+import numpy as np
 import simpy
 from simpy.core import EmptySchedule, Infinity, StopSimulation
 from simpy.events import NORMAL, URGENT, Event, EventPriority
@@ -36,6 +36,10 @@ Dispatch = Callable[[Any, Any, Any, Any], object]
 
 SIMPY = "\x00simpy"
 """The receiver of SimPy's own events: no peer has this name."""
+
+NEVER_OPEN = -Infinity
+_LAST_TIME = 1e200
+"""Times beyond this count as infinite."""
 
 _time_of = itemgetter(0)
 _TUNE_EVERY = 64
@@ -68,7 +72,7 @@ class BucketQueue:
 
     __slots__ = (
         "_opened", "_popped", "_rebuilt", "_rest", "buckets", "due", "ids", "open", "open_id",
-        "ordered", "per_s", "simple", "unsorted",
+        "open_until", "ordered", "per_s", "times", "unsorted",
     )  # fmt: skip
 
     def __init__(self, width_s: float = 0.01) -> None:
@@ -77,10 +81,13 @@ class BucketQueue:
         self.ids: list[int] = []
         self.open: list[Entry] = []
         self.due: Iterator[Entry] = iter(self.open)
-        self.open_id = -(1 << 200)
+        self.open_id = -(1 << 60)
         self.unsorted: set[int] = set()
         self.ordered = False
-        self.simple = True
+        self.open_until = NEVER_OPEN
+        """Before this time an entry belongs to the open bucket, and only its time counts."""
+        self.times: list[float] | None = None
+        """The times of the open bucket, once something has been inserted there."""
         self._rest: list[Entry] = []
         self._opened = 0
         self._popped = 0
@@ -93,7 +100,7 @@ class BucketQueue:
             ValueError: its time is not finite.
         """
         at = entry[0]
-        if not isfinite(at):
+        if not -_LAST_TIME <= at <= _LAST_TIME:
             raise ValueError(f"an event needs a finite time, and this one has {at}: {entry!r}")
         bucket_id = int(at * self.per_s)
         if bucket_id > self.open_id:
@@ -107,16 +114,48 @@ class BucketQueue:
         elif self._rest and at >= self._rest[0][0]:
             insort_right(self._rest, entry, key=_time_of)
         else:
-            insort_right(self.open, entry, key=_time_of)
+            times = self.times or self.index()
+            index = bisect_right(times, at)
+            if index > _SLICE:
+                self._trim()
+                self.push(entry)
+            else:
+                times.insert(index, at)
+                self.open.insert(index, entry)
+
+    def _trim(self) -> None:
+        """So much was inserted into the open bucket that it never ends: end it, cut time finer.
+
+        What is due of it goes back among the buckets; what was taken is let go by `advance`.
+        """
+        taken = self.taken()
+        pending, now = self.open[taken:] + self._rest, self.open[max(taken - 1, 0)][0]
+        self._rest = []
+        del self.open[taken:]
+        span = now - next(entry[0] for entry in self.open if entry[3] is not None)
+        per_s = max(self.per_s, taken / (_AIM * span)) if span > 0.0 else self.per_s
+        if pending:
+            self.buckets[self.open_id] = pending
+            if any(type(entry[1]) is int for entry in pending):
+                self.unsorted.add(self.open_id)
+        self.times = None
+        self.open_until = NEVER_OPEN
+        self._rebuild(per_s, now)
+
+    def index(self) -> list[float]:
+        """Make `times`, among which places are found faster than among the entries."""
+        self.times = list(map(_time_of, self.open))
+        return self.times
 
     def push_with_priority(self, entry: Entry) -> None:
         """Add one entry whose priority is not the normal one."""
         if entry[1] > NORMAL:
             self.ordered = True  # from now on a normal entry may have to overtake a later one
-            self.simple = False
-        if not isfinite(entry[0]) or (bucket_id := int(entry[0] * self.per_s)) > self.open_id:
+            self.open_until = NEVER_OPEN
+        at = entry[0]
+        if not abs(at) <= _LAST_TIME or int(at * self.per_s) > self.open_id:
             self.push(entry)
-            self.unsorted.add(bucket_id)
+            self.unsorted.add(int(at * self.per_s))
         else:
             self._insert_in_order(entry)
 
@@ -130,6 +169,8 @@ class BucketQueue:
         if index < len(self.open) and _order_of(self.open[index]) <= order:
             index = bisect_right(self.open, order, index, key=_order_of)
         self.open.insert(index, entry)
+        if self.times is not None:
+            self.times.insert(index, entry[0])
 
     def taken(self) -> int:
         """How many entries of the open bucket have been taken."""
@@ -146,8 +187,7 @@ class BucketQueue:
             self._tune()
         if not self.ids:
             # The empty bucket stays open under its id, so that later arrivals are still sorted in.
-            self.open = []
-            self.due = iter(self.open)
+            self._slice()
             return False
         self._open_next()
         if len(self.open) > _TOO_MANY and self._popped + len(self.open) > self._rebuilt:
@@ -162,8 +202,12 @@ class BucketQueue:
             self.open, self._rest = self._rest, []
         else:
             self.open, self._rest = self._rest[:_SLICE], self._rest[_SLICE:]
-        self.simple = not (self.ordered or self._rest)
+        self.times = None
         self.due = iter(self.open)
+        simple = not (self.ordered or self._rest)
+        # A little early, so that rounding never lets an entry of the next bucket in.
+        end = (self.open_id + 1) / self.per_s
+        self.open_until = end - abs(end) * 2.0**-50 if simple else NEVER_OPEN
 
     def _open_next(self) -> None:
         """Take the earliest bucket and sort it."""
@@ -223,8 +267,16 @@ class BucketQueue:
         self.buckets.clear()
         self.unsorted.clear()
         self.open_id = int(now * per_s) - 1
-        for entry in entries:
-            self.buckets.setdefault(int(entry[0] * per_s), []).append(entry)
+        scaled = np.fromiter(map(_time_of, entries), np.float64, len(entries)) * per_s
+        if len(entries) and np.abs(scaled).max() < 2.0**62:
+            bucket_ids = scaled.astype(np.int64).tolist()
+        else:
+            bucket_ids = [int(entry[0] * per_s) for entry in entries]
+        for bucket_id, entry in zip(bucket_ids, entries, strict=True):
+            try:
+                self.buckets[bucket_id].append(entry)
+            except KeyError:
+                self.buckets[bucket_id] = [entry]
         self.ids[:] = self.buckets
         heapify(self.ids)
         if had_priorities:
@@ -284,8 +336,14 @@ class Environment(simpy.Environment):
         queue = self.queue
         if priority != NORMAL:
             queue.push_with_priority((at, priority, SIMPY, event))
-        elif queue.simple and at < Infinity and int(at * queue.per_s) <= queue.open_id:
-            insort_right(queue.open, (at, priority, SIMPY, event), key=_time_of)
+        elif at < queue.open_until:
+            times = queue.times or queue.index()
+            index = bisect_right(times, at)
+            if index > _SLICE:
+                queue.push((at, priority, SIMPY, event))
+            else:
+                times.insert(index, at)
+                queue.open.insert(index, (at, priority, SIMPY, event))
         else:
             queue.push((at, priority, SIMPY, event))
 

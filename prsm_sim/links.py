@@ -27,6 +27,10 @@ from prsm_sim.process import SimContext
 if TYPE_CHECKING:
     from prsm_sim.sim import Sim
 
+_FINEST = 1e9
+"""Buckets a second up to which numpy may number them."""
+_GROUPS = 4096
+"""So many prepared groups of receivers are kept."""
 _VECTOR_FROM = 32
 """From so many receivers up, a broadcast computes all delays at once."""
 
@@ -126,8 +130,8 @@ def _plain_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
             at = env._now
         else:
             try:
-                at = env._now + mean * next(ctx.noise)
-            except StopIteration:
+                at = env._now + mean * ctx.noise.pop()
+            except IndexError:
                 at = env._now + mean * draw(ctx)
         bucket_id = int(at * queue.per_s)
         if bucket_id > queue.open_id:
@@ -153,8 +157,8 @@ def _general_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
 
     def draw(ctx: SimContext) -> float:
         try:
-            return next(ctx.noise)
-        except StopIteration:
+            return ctx.noise.pop()
+        except IndexError:
             return draw_block(ctx)
 
     def delay_s(ctx: SimContext, to: PeerId) -> float:
@@ -202,7 +206,12 @@ def _vector_broadcast(sim: "Sim") -> Callable[[SimContext, Group, Message], None
             at = block(ctx, len(names)) * mean
             at += group.bases[ctx.region]
             at += env._now
-        bucket_ids = (at * queue.per_s).astype(np.int64).tolist()
+        per_s = queue.per_s
+        if per_s > _FINEST:  # a bucket's number may need more than 64 bits
+            for due, name in zip(at.tolist(), names, strict=True):
+                push((due, me, name, message))
+            return
+        bucket_ids = (at * per_s).astype(np.int64).tolist()
         for bucket_id, due, name in zip(bucket_ids, at.tolist(), names, strict=True):
             if bucket_id > open_id:
                 try:
@@ -233,6 +242,8 @@ def _broadcast(
         try:
             group = groups[ctx.id, to, len(receivers)]  # the length: peers may be spawned late
         except KeyError:
+            if len(groups) >= _GROUPS:
+                groups.clear()
             group = Group(sim, receivers, ctx.id)
             groups[ctx.id, to, len(receivers)] = group
         vectorised(ctx, group, message)

@@ -28,15 +28,7 @@ class Nemesis:
             case Crash():
                 self._schedule_crash(fault)
             case Pause():
-                peer = self._sim.peer(fault.peer)
-                self._sim.at(
-                    fault.at_s, f"pause {peer.id}", lambda: self._struck(fault, peer.pause)
-                )
-                self._sim.at(
-                    fault.at_s + fault.for_s,
-                    f"resume {peer.id}",
-                    lambda: self._healed(fault, peer.go_on),
-                )
+                self._schedule_pause(fault)
             case Loss():
                 self._schedule_loss(fault)
 
@@ -69,18 +61,38 @@ class Nemesis:
         self._sim.at(fault.at_s, "loss", lambda: self._struck(fault, strike))
         self._sim.at(fault.at_s + fault.for_s, "heal loss", lambda: self._healed(fault, heal))
 
-    def _schedule_crash(self, fault: Crash) -> None:
+    def _schedule_pause(self, fault: Pause) -> None:
         peer = self._sim.peer(fault.peer)
+        struck = False
 
         def strike() -> None:
-            # A fact is told before the peer's own, so that the trace reads in the right order.
-            self._told(FaultStruck(fault.kind, fault.peer))
-            if peer.actor is not None:
+            nonlocal struck
+            struck = peer.actor is not None and peer.held is None
+            if struck:  # a peer that is down or paused already is not struck
+                self._struck(fault, peer.pause)
+
+        def heal() -> None:
+            if struck:
+                self._healed(fault, peer.go_on)
+
+        self._sim.at(fault.at_s, f"pause {peer.id}", strike)
+        self._sim.at(fault.at_s + fault.for_s, f"resume {peer.id}", heal)
+
+    def _schedule_crash(self, fault: Crash) -> None:
+        peer = self._sim.peer(fault.peer)
+        struck = False
+
+        def strike() -> None:
+            nonlocal struck
+            struck = peer.actor is not None
+            if struck:
+                # The fact comes before the peer's own, so that the trace reads in order.
+                self._told(FaultStruck(fault.kind, fault.peer))
                 peer.crash()
 
         def heal() -> None:
-            self._told(FaultHealed(fault.kind, fault.peer))
-            if peer.actor is None:
+            if struck:
+                self._told(FaultHealed(fault.kind, fault.peer))
                 peer.restart()
 
         self._sim.at(fault.at_s, f"crash {peer.id}", strike)

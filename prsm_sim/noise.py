@@ -24,12 +24,14 @@ _FIRST, _NEXT = 8, 64
 """Draws of a peer's first block and of each further one."""
 _OWN = 256
 """Draws of the block of a peer that keeps no pace with its neighbours."""
+_CROWD = 1 << 16
+"""In a world of so many peers, memory counts more than speed:"""
+_CROWDED = 4
+"""… a peer's very first draw comes alone, and its blocks hold so many draws, as bare doubles."""
 _TABLES = 2
 """So many tables of a chunk are kept for those who come later."""
 _WORTH = _CHUNK // 4
 """Compute for the whole chunk if so many peers took the block before."""
-_CROWD = 1 << 16
-"""In a world of so many peers, a peer's very first draw comes alone, to save memory."""
 _BROADCAST = 4096
 """Draws of a block for broadcasts."""
 
@@ -63,21 +65,23 @@ class Chunk:
     __slots__ = ("tables", "taken")
 
     def __init__(self) -> None:
-        self.tables: dict[int, Floats] = {}
+        self.tables: dict[tuple[int, int], Floats] = {}
         self.taken: dict[int, int] = {}
 
-    def worth(self, start: int) -> bool:
-        """Whether the block that begins at draw `start` should be computed for all."""
-        before = start - _NEXT if start > _FIRST else 0
-        return start == 0 or self.taken.get(before, 0) >= _WORTH
+    def worth(self, start: int, stop: int) -> bool:
+        """Whether the block from draw `start` to `stop` should be computed for all."""
+        if start == 0 or (start, stop) in self.tables:
+            return True
+        return self.taken.get(start, 0) >= _WORTH
 
-    def keep(self, start: int, table: Floats) -> None:
+    def keep(self, start: int, stop: int, table: Floats) -> None:
         """Keep a table, and let go of the oldest."""
-        self.tables[start] = table
-        self.taken.setdefault(start, 0)
+        self.tables[start, stop] = table
+        self.taken[stop] = 0
         if len(self.tables) > _TABLES:
             oldest = next(iter(self.tables))
-            del self.tables[oldest], self.taken[oldest]
+            del self.tables[oldest]
+            self.taken.pop(oldest[1], None)
 
 
 class Noise:
@@ -98,22 +102,25 @@ class Noise:
     def draw(self, ctx: SimContext) -> float:
         """The next draw of a peer whose block is used up; makes its next block."""
         start = ctx.drawn
-        if start < _FIRST:
-            stop = 1 if start == 0 and len(self._keys) >= _CROWD else _FIRST
-            block = self._shared(ctx.rank, start, stop - start)
-            ctx.drawn = stop
-        elif (start - _FIRST) % _NEXT == 0 and self._is_shared(ctx.rank, start):
-            block = self._shared(ctx.rank, start, _NEXT)
-            ctx.drawn = start + _NEXT
+        crowded = len(self._keys) >= _CROWD
+        if crowded:
+            stop = start - start % _CROWDED + _CROWDED if start else 1
         else:
-            keys = np.array([self._keys[ctx.rank]], dtype=np.uint64)
-            block = exponentials(keys, start, _OWN)[0].tolist()
-            ctx.drawn = start + _OWN
-        first = block[0]
-        if len(block) > 1:
-            ctx.noise = iter(block)
-            next(ctx.noise)
-        return first
+            stop = _FIRST if start < _FIRST else start + _NEXT
+        chunk = self._chunks[ctx.rank // _CHUNK]
+        if chunk.worth(start, stop):
+            draws = self._row(chunk, ctx.rank, start, stop)
+        else:
+            stop = stop if crowded else start + _OWN
+            key = np.array([self._keys[ctx.rank]], dtype=np.uint64)
+            draws = exponentials(key, start, stop - start)[0]
+        ctx.drawn = stop
+        # Draws are taken from the end of a block, which is the cheapest way to take.
+        backwards = draws[::-1]
+        if len(backwards) > 1:
+            ctx.noise = array("d", backwards) if crowded else backwards.tolist()
+            return ctx.noise.pop()
+        return float(backwards[0])
 
     def block(self, ctx: SimContext, count: int) -> Floats:
         """The next `count` draws for a broadcast, shape (count,)."""
@@ -125,21 +132,15 @@ class Noise:
     def _key(self, name: PeerId, concern: str) -> int:
         return int.from_bytes(key_of(self._seed, name, concern)[:8], "little")
 
-    def _is_shared(self, rank: int, start: int) -> bool:
-        chunk = self._chunks[rank // _CHUNK]
-        return start in chunk.tables or chunk.worth(start)
-
-    def _shared(self, rank: int, start: int, count: int) -> list[float]:
-        """A peer's row of the block of its chunk that begins at draw `start`."""
-        number, row = divmod(rank, _CHUNK)
-        chunk = self._chunks[number]
-        table = chunk.tables.get(start)
+    def _row(self, chunk: Chunk, rank: int, start: int, stop: int) -> Floats:
+        """A peer's draws from `start` to `stop`, out of the table of its chunk."""
+        row = rank % _CHUNK
+        table = chunk.tables.get((start, stop))
         if table is None or row >= len(table):
-            keys = np.frombuffer(
-                self._keys[number * _CHUNK : (number + 1) * _CHUNK], dtype=np.uint64
-            )
-            table = exponentials(keys, start, count)
-            chunk.keep(start, table)
-        chunk.taken[start] += 1
-        draws: list[float] = table[row].tolist()
+            peers = self._keys[rank - row : rank - row + _CHUNK]
+            keys = np.frombuffer(peers, dtype=np.uint64)
+            table = exponentials(keys, start, stop - start)
+            chunk.keep(start, stop, table)
+        chunk.taken[stop] = chunk.taken.get(stop, 0) + 1
+        draws: Floats = table[row]
         return draws

@@ -8,7 +8,7 @@ what condition a peer is in (`prsm_sim.dispatch` makes the tables).
 """
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, MutableSequence
 from typing import TYPE_CHECKING, Any
 
 from prsm_sim.actor.actor import Actor
@@ -31,8 +31,8 @@ from prsm_sim.store import MemoryStore
 if TYPE_CHECKING:
     from prsm_sim.sim import Sim
 
-NOTHING: Iterator[float] = iter(())
-"""Draws of a peer that has made none: shared, and always used up."""
+NOTHING: MutableSequence[float] = []
+"""The draws in waiting of a peer that has made none: shared, and always empty."""
 Finish = Callable[[Outcome], None]
 Dispatch = Callable[[Any, "SimContext", PeerId, Any], object]
 WALL_EPOCH_S = 1_767_225_600.0

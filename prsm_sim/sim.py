@@ -31,6 +31,7 @@ Progress = Callable[[Seconds, int], None]
 _PROGRESS_EVERY = 5_000
 """Events between two reports of progress."""
 _START = Start(restart=False)
+_SAMPLE = "sample"
 _DISREGARDED: Entry = (0.0, "", "", None)
 
 
@@ -142,7 +143,8 @@ class _TracedEnvironment(Environment):
         """Hand what has been executed of the open bucket to the trace."""
         queue = self.queue
         taken = queue.taken()
-        entries = queue.open[self._flushed : taken]
+        whole = self._flushed == 0 and taken == len(queue.open)
+        entries = queue.open if whole else queue.open[self._flushed : taken]
         self._flushed = taken
         if self.disregarded:
             self.disregarded = False
@@ -228,6 +230,7 @@ class Sim(World):
         """Add a peer; see `World.spawn`."""
         if name in self.env.hosts or not name or name.startswith("\x00"):
             raise UserError(f"a peer cannot be called {name!r}: the name is taken or not allowed")
+        self.inhabited = True
         if not self._specialised:
             self._specialise()
         neighbours = self.neighbours.get(name) if peers is None else tuple(sorted(peers))
@@ -414,9 +417,11 @@ class Sim(World):
         self.env.queue.push((max(time_s, self.env._now), "", ACTION, Action(number, label)))
 
     def _act(self, _actor: object, _host: object, _sender: str, action: Action) -> None:
+        if action.label == _SAMPLE:
+            self.disregard(action)  # whoever watches shall not change the story
         self._actions.pop(action.number)()
 
     def _sample(self, interval_s: Seconds) -> None:
         self.observatory.sample(self.now)
         if len(self.env.queue) > 0:  # the world is still alive
-            self.at(self.now + interval_s, "sample", lambda: self._sample(interval_s))
+            self.at(self.now + interval_s, _SAMPLE, lambda: self._sample(interval_s))

@@ -44,6 +44,8 @@ class World(ABC):
         self.faults: list[Fault] = []
         self.neighbours: dict[PeerId, tuple[PeerId, ...]] = {}
         self.stopped: str | None = None
+        self.inhabited = False
+        """Whether a peer has been spawned."""
 
     @property
     @abstractmethod
@@ -72,21 +74,27 @@ class World(ABC):
         """
 
     def set_network(self, network: Network) -> None:
-        """Describe the network. Call it before the first `spawn`."""
+        """Describe the network; raises `UserError` once a peer has been spawned."""
+        self._must_be_empty("set_network")
         self.network = network
 
     def connect(self, topology: "networkx.Graph", name: str = "{}") -> None:
         """Give every node of a networkx graph its neighbours as `ctx.peers`.
 
-        Call it before the `spawn` of those peers; a `peers` argument there takes precedence.
+        Call it before the first `spawn`; a `peers` argument there takes precedence.
 
         Args:
             topology: the graph.
             name: how a node's name is made of the node, such as ``"peer-{}"``.
         """
+        self._must_be_empty("connect")
         for node in topology.nodes:
             friends = (name.format(neighbour) for neighbour in topology.neighbors(node))
             self.neighbours[name.format(node)] = tuple(sorted(friends))
+
+    def _must_be_empty(self, what: str) -> None:
+        if self.inhabited:
+            raise UserError(f"{what} comes too late: call it before the first spawn")
 
     def stream(self, purpose: str) -> Random:
         """A random stream for building the world, one a purpose; independent of the actors'."""

@@ -5,21 +5,22 @@
   way, as SimPy's own documentation models a link with latency ("Event Latency");
 * *heapq*: the least that a hand-written simulator can do: a heap of (time, sequence, closure).
 
-The rivals' delays are read from a prepared list, as cheap as they come; ours are drawn by the
-network model. Rivals run with Python's garbage collector as it comes; owning it is part of ours.
+Every engine draws its delays in the way at hand: ours by the network model, from a stream of each
+sender's own, the rivals by ``random.expovariate`` from one generator. Every handler is told who
+sent the message. Rivals run with Python's garbage collector as it comes; owning it is part of ours.
 """
 
+import random
 from collections.abc import Callable, Generator
+from functools import partial
 from heapq import heappop, heappush
-from itertools import count, cycle
+from itertools import count
 from typing import Any, NamedTuple
 
-import numpy as np
 import simpy
 
 from prsm_sim.actor import Message
 from prsm_sim.bench.workloads import Workload
-from prsm_sim.chance import exponentials
 from prsm_sim.network import Latency, Network
 from prsm_sim.sim import Sim
 
@@ -34,9 +35,8 @@ class Bench(NamedTuple):
 
 
 def delays() -> Callable[[], float]:
-    """A function that returns the rivals' next delay, exponential, s."""
-    block = exponentials(np.array([1], dtype=np.uint64), 0, 1 << 14)[0] * MEAN_DELAY_S
-    return cycle(block.tolist()).__next__
+    """A function that draws the rivals' next delay, exponential, s."""
+    return partial(random.Random(1).expovariate, 1.0 / MEAN_DELAY_S)
 
 
 def ours(workload: Workload, *, digest: bool = True) -> Bench:
@@ -62,7 +62,7 @@ def on_heapq(workload: Workload) -> Bench:
     handled = 0
 
     def send(me: int, to: int, message: Message) -> None:
-        heappush(heap, (now + delay(), sequence(), lambda: peers[to].handle(send, message)))
+        heappush(heap, (now + delay(), sequence(), lambda: peers[to].handle(send, me, message)))
 
     def run() -> None:
         nonlocal now, handled
@@ -84,20 +84,20 @@ def on_simpy(workload: Workload) -> Bench:
     delay = delays()
     handled = 0
 
-    def link(to: int, message: Message) -> Generator[simpy.Event, Any, None]:
+    def link(me: int, to: int, message: Message) -> Generator[simpy.Event, Any, None]:
         yield env.timeout(delay())
-        stores[to].put(message)
+        stores[to].put((me, message))
 
     def send(me: int, to: int, message: Message) -> None:
-        env.process(link(to, message))
+        env.process(link(me, to, message))
 
     def process(me: int) -> Generator[simpy.Event, Any, None]:
         nonlocal handled
         peer, store = peers[me], stores[me]
         while True:
-            message = yield store.get()
+            sender, message = yield store.get()
             handled += 1
-            peer.handle(send, message)
+            peer.handle(send, sender, message)
 
     for me in range(workload.size):
         env.process(process(me))

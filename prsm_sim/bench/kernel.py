@@ -105,9 +105,9 @@ def run(say: Say = lambda _: None, rounds: int = ROUNDS) -> dict[str, Any]:
     result["timers"] = compare(
         "timers",
         {
-            "ours": lambda: timers.ours(50),
-            "heapq": lambda: timers.on_heapq(50),
-            "simpy": lambda: timers.on_simpy(50),
+            "ours": lambda: timers.ours(25),
+            "heapq": lambda: timers.on_heapq(25),
+            "simpy": lambda: timers.on_simpy(25),
         },
         rounds,
         say,

@@ -1,7 +1,7 @@
 """The timer workload: peers that set their timers again and again, as consensus does.
 
-Each of 100 peers has a tick every millisecond, at which it sets ten watchdogs of one second anew;
-they hardly ever fire. Counted are the settings.
+Each of 100 peers has a tick every millisecond, at which it sets twenty watchdogs of one second
+anew; they hardly ever fire. Counted are the settings.
 
 * *SimPy processes*: a watchdog is a process that is interrupted and starts its time-out anew, as
   SimPy's documentation does it;
@@ -20,7 +20,7 @@ from prsm_sim.bench.engines import Bench
 from prsm_sim.sim import Sim
 
 PEERS = 100
-WATCHDOGS = 10
+WATCHDOGS = 20
 TICK_S = 0.001
 PATIENCE_S = 1.0
 NAMES = tuple(f"watchdog {i}" for i in range(WATCHDOGS))

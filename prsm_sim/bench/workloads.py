@@ -19,8 +19,8 @@ Send = Callable[[int, int, Message], None]
 class Rival(Protocol):
     """A peer of a rival engine."""
 
-    def handle(self, send: Send, message: Any, /) -> None:
-        """Handle one message."""
+    def handle(self, send: Send, sender: int, message: Any, /) -> None:
+        """Handle one message of `sender`."""
 
 
 class Workload(Protocol):
@@ -71,7 +71,7 @@ class RivalPasser:
         self.next_target = next_target
         self.last = last
 
-    def handle(self, send: Send, message: Hop) -> None:
+    def handle(self, send: Send, sender: int, message: Hop) -> None:
         """Pass a token on, unless it has gone far enough."""
         self.seen += 1
         hops = message.hops
@@ -157,7 +157,7 @@ class RivalVoter:
         for other in self.others:
             send(me, other, message)
 
-    def handle(self, send: Send, message: Phase) -> None:
+    def handle(self, send: Send, sender: int, message: Phase) -> None:
         """Count votes; broadcast the next phase when there are enough."""
         kind, sequence = message.kind, message.sequence
         if kind == 0:
@@ -226,7 +226,7 @@ class RivalGossiper:
         self.friends = friends
         self.known = -1
 
-    def handle(self, send: Send, message: Rumour) -> None:
+    def handle(self, send: Send, sender: int, message: Rumour) -> None:
         """Pass on what is new."""
         if message.number > self.known:
             self.known = message.number

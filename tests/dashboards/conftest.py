@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dashboards_find import find_program
 from selenium import webdriver
 from synthetic_runs import write_synthetic_run
 
 from dashboards.serve import HOST, choose_port, command
+from tests.servers import find_server
 
 START_LIMIT_S = 30.0
+FIRST_PORT = 18_500
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -25,19 +26,23 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--window-size=1440,1300",
+    "--hide-scrollbars",
 ]
 
 
 @pytest.fixture(scope="session")
 def dashboard_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A dashboard over a good run, a failed one that is newer, and a broken one."""
     runs_dir = tmp_path_factory.mktemp("served") / "runs"
-    write_synthetic_run(runs_dir, "synthetic-1")
-    write_synthetic_run(runs_dir, "synthetic-2", seed=8, failing=True)
-    port = choose_port(None)
+    write_synthetic_run(runs_dir, "older", started="2026-01-01T00:00:00+00:00")
+    write_synthetic_run(
+        runs_dir, "newer", seed=8, failing=True, started="2026-01-02T00:00:00+00:00"
+    )
+    (write_synthetic_run(runs_dir, "broken") / "manifest.json").write_text("{")
+    port = choose_port(FIRST_PORT)
     log = (runs_dir.parent / "log").open("wb")
     process = subprocess.Popen(
-        command(port, headless=True),
+        command(port),
         env={**os.environ, "PRSM_RUNS_DIR": str(runs_dir)},
         stdout=log,
         stderr=subprocess.STDOUT,
@@ -57,14 +62,36 @@ def dashboard_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         log.close()
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+@pytest.fixture(scope="session")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """One browser for the session, with a profile of its own."""
     options = webdriver.ChromeOptions()
-    options.binary_location = find_program("chromium")
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+    options.binary_location = find_server("chromium")
+    profile: Path = tmp_path_factory.mktemp("profile")
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    service = webdriver.ChromeService(find_program("chromedriver"))
-    driver = webdriver.Chrome(options, service)
+    driver = webdriver.Chrome(options, webdriver.ChromeService(find_server("chromedriver")))
     yield driver
     driver.quit()
+
+
+@pytest.fixture
+def browser(chrome: webdriver.Chrome) -> webdriver.Chrome:
+    """The browser on an empty page: light, 1440 px wide, nothing in its log."""
+    chrome.get("about:blank")
+    look(chrome, "light", 1440)
+    chrome.get_log("performance")
+    return chrome
+
+
+def look(chrome: webdriver.Chrome, scheme: str, width_px: int) -> None:
+    """Set what the browser prefers, light or dark, and how wide its window is."""
+    chrome.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
+    chrome.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width_px, "height": 1500, "deviceScaleFactor": 1, "mobile": False},
+    )

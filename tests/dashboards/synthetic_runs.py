@@ -12,10 +12,23 @@ from prsm_sim.manifest import new_manifest
 
 DURATION_S = 120
 FAULTS = (("partition", "a | b", 40.0, 50.0), ("crash", "replica-3", 80.0, 95.0))
+METRICS = {
+    "queries": {"asked": 120, "answered": 119},
+    "accuracy": {"mean": 0.95, "by_kind": {"feature_ranking": 1.0, "compare_groups": 0.9}},
+    "latency_s": {"mean": 0.2, "p50": 0.125, "p99": 1.4},
+    "cost_ftns": {"mean": 12.0, "total": 1428.0},
+    "contributors": {"answers_used": {"executor-1": 3, "executor-2": 1, "executor-0": 3}},
+}
 
 
 def write_synthetic_run(
-    runs_dir: Path, name: str = "synthetic-1", *, seed: int = 7, failing: bool = False
+    runs_dir: Path,
+    name: str = "synthetic-1",
+    *,
+    seed: int = 7,
+    failing: bool = False,
+    started: str = "2026-01-01T00:00:00+00:00",
+    **changes: object,
 ) -> Path:
     folder = runs_dir / name
     folder.mkdir(parents=True)
@@ -25,8 +38,11 @@ def write_synthetic_run(
         events=123_456,
         virtual_s=float(DURATION_S),
         status="fail" if failing else "pass",
-        metrics={"accuracy": 0.95},
+        started=started,
+        metrics=METRICS,
+        replay=f"prsm replay {folder}",
     )
+    manifest = msgspec.structs.replace(manifest, **changes)
     (folder / "manifest.json").write_bytes(msgspec.json.encode(manifest))
     verdicts = [
         Verdict("conservation", "pass", 600),

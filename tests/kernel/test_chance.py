@@ -99,8 +99,7 @@ def test_a_peers_draws_do_not_depend_on_how_they_are_buffered(
     for _ in range(peers * 50 + 3000):
         rank = min(int(order.expovariate(8 / peers)), peers - 1)
         ctx = contexts[rank]
-        draw = next(ctx.noise, None)
-        found[rank].append(sim.noise.draw(ctx) if draw is None else draw)
+        found[rank].append(ctx.noise.pop() if ctx.noise else sim.noise.draw(ctx))
     for rank, draws in enumerate(found):
         key = np.array([Noise(5)._key(f"p{rank}", "network")], dtype=np.uint64)
         assert draws == exponentials(key, 0, len(draws))[0].tolist()

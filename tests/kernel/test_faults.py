@@ -195,6 +195,17 @@ def test_timers_wait_for_the_end_of_a_pause() -> None:
     assert [(row[0], row[3]) for row in log.rows] == [(2.5, 1), (2.5, 2), (3.0, 3)]
 
 
+def test_a_second_pause_loses_nothing_that_the_first_holds_back() -> None:
+    sim = Sim(0)
+    log = Log(sim)
+    sim.spawn("a", Listener)
+    for i in range(4):
+        sim.at(1.0 + i, "note", lambda i=i: sim.post("a", Note(i)))  # type: ignore[misc]
+    sim.schedule(Pause(at_s=0.5, peer="a", for_s=3), Pause(at_s=2.5, peer="a", for_s=4))
+    sim.run()
+    assert log.numbers == [0, 1, 2, 3]
+
+
 def test_a_crash_during_a_pause_loses_what_was_held_back() -> None:
     sim = Sim(0)
     log = Log(sim)

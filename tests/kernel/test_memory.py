@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 LIMIT_BYTES = 600
 """Over the actor's own state."""
@@ -80,9 +82,11 @@ def measure(peers: int, hops: int) -> dict[str, float]:
     return figures
 
 
-def test_a_peer_costs_at_most_600_bytes() -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("hops", [0, 3])
+def test_a_peer_costs_at_most_600_bytes(hops: int) -> None:
     peers = 100_000
-    figures = measure(peers, hops=0)
-    assert figures["events"] == 2 * peers  # each starts and gets one message
-    assert figures["received"] == peers
+    figures = measure(peers, hops)
+    assert figures["events"] == (2 + hops) * peers  # each starts, and its message goes to and fro
+    assert figures["received"] == (1 + hops) * peers
     assert 100 < figures["bytes_per_peer"] <= LIMIT_BYTES

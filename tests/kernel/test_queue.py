@@ -65,6 +65,7 @@ steps = st.lists(
         st.tuples(st.just("push"), delays, priorities),
         st.tuples(st.just("inline"), delays, st.just(1)),
         st.tuples(st.just("burst"), delays, st.integers(2, 30)),
+        st.tuples(st.just("tie"), delays, st.integers(2, 12)),
         st.tuples(st.just("take"), st.just(0.0), st.integers(1, 20)),
     ),
     max_size=60,
@@ -114,6 +115,9 @@ def play(width_s: float, story: list[tuple[str, float, int]], extra: tuple[int, 
         if what == "burst":
             for i in range(argument):
                 push(now + delay * (1 + i // 3), 1)
+        elif what == "tie":
+            for i in range(argument):
+                push(now + delay, (1, 0, 1, -1)[i % 4])
         elif what == "take":
             for _ in range(min(argument, len(reference.entries))):
                 take()
