@@ -13,7 +13,7 @@ from dashboards.load import Series, thin
 from dashboards.look import FAULT_FILL, FAULT_TEXT, LINES
 
 HEIGHT_PX = 215
-AXIS_PX = 46
+AXIS_PX = 52
 LETTER_PX = 6.5
 LANE_PX = 13
 
@@ -80,6 +80,8 @@ def _value(number_format: str) -> Spec:
             "title": None,
             "tickCount": 5,
             "format": number_format,
+            "labelPadding": 6,
+            "labelLimit": AXIS_PX - 6,
             "minExtent": AXIS_PX,
             "maxExtent": AXIS_PX,
         },

@@ -43,13 +43,14 @@ STYLE = f"""<style>
   font-size: .7rem; letter-spacing: -.014em;
 }}
 [data-testid="stSidebar"] [data-testid="stSelectbox"] {{
-  margin: 0 -.6rem; width: calc(100% + 1.2rem);
+  width: calc(100% + 1.1rem);
 }}
 [data-testid="stMetric"] {{ padding: 0; }}
 [data-testid="stMetric"] > div:first-child {{ padding: .7rem .95rem .3rem; }}
 [data-testid="stMetricChart"] {{ margin-bottom: .2rem; }}
 [data-testid="stMetricValue"] {{ font-size: 1.45rem; font-weight: 700; line-height: 1.3; }}
 [data-testid="stMetricDelta"] {{ font-size: .78rem; }}
+[data-testid="stVegaLiteChart"] .role-axis text {{ fill: currentColor; opacity: .8; }}
 .panel {{ padding-top: .5rem; }}
 .panel div, .facts {{ display: flex; gap: 0 .9rem; align-items: baseline; min-height: 1.35rem; }}
 .panel b {{ font-weight: 600; font-size: .95rem; white-space: nowrap; }}

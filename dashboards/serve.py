@@ -3,10 +3,13 @@
 A taken port is replaced by the next free one, since a dashboard that is already open is no reason
 to fail. The address is told once the server answers there, so it is never a dead link. Ctrl-C, a
 polite kill and a closed terminal all end the server's process with ours: a signal that would end us
-without a word is turned into an exception, and the way out of this function stops the server.
+without a word is turned into an exception, and the way out of this function stops the server. The
+server is in a session of its own, because it answers a Ctrl-C of the terminal with a traceback.
 """
 
 import contextlib
+import http
+import http.client
 import importlib.util
 import os
 import signal
@@ -57,7 +60,10 @@ def serve(runs_dir: Path, port: int | None = None, *, open_browser: bool = False
         process: subprocess.Popen[bytes] | None = None
         try:
             process = subprocess.Popen(  # noqa: S603  # our own interpreter and arguments, no shell
-                command(chosen), env={**os.environ, "PRSM_RUNS_DIR": str(runs_dir.absolute())}
+                command(chosen),
+                env={**os.environ, "PRSM_RUNS_DIR": str(runs_dir.absolute())},
+                stdout=subprocess.DEVNULL,  # chatter; what goes wrong is on stderr
+                start_new_session=True,
             )
             if not _answers(process, chosen):
                 raise UserError(f"the dashboard did not start on {url}; what it said is above")
@@ -86,6 +92,7 @@ def command(port: int) -> list[str]:
         "browser.serverAddress": HOST,
         "client.toolbarMode": "minimal",
         "logger.hideWelcomeMessage": "true",
+        "logger.level": "warning",
         **THEME,
     }
     app = str(Path(__file__).parent / "app.py")
@@ -124,11 +131,15 @@ def _signals() -> Iterator[None]:
 
 
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Wait until the server takes connections; False if it ended or takes too long."""
+    """Wait until the server says that it is well; False if it ended or takes too long."""
     deadline = time.monotonic() + START_LIMIT_S
     while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection((HOST, port), 0.2):
-            return True
+        connection = http.client.HTTPConnection(HOST, port, timeout=1.0)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/_stcore/health")
+            if connection.getresponse().status == http.HTTPStatus.OK:
+                return True
+        connection.close()
         time.sleep(0.05)
     return False
 

@@ -1,8 +1,8 @@
-"""Dispatch tables: which function takes a message, in each condition that a peer can be in.
+"""Conditions: which function takes a message, in each condition that a peer can be in.
 
-A table maps the type of a message to ``function(actor, ctx, sender, message)``. The table of a
-running peer is filled as types turn up: plain sync handlers stand in it themselves, so that nothing
-is between the queue and the actor.
+Each condition has a table of what is known so far, from the type of a message to
+``function(actor, ctx, sender, message)``; `find` adds to it when a type turns up for the first
+time. Plain sync handlers stand in the table themselves, so nothing is between the queue and the actor.
 """
 
 from collections.abc import Callable
@@ -17,57 +17,66 @@ from prsm_sim.process import Dispatch, SimContext, Task
 _BEGIN = Done(None)
 
 
-class Table(dict[type, Dispatch]):
-    """The dispatch table of one actor class in the running condition."""
+class Running:
+    """The condition of a peer that runs: messages go to the handlers of its actor class."""
 
     def __init__(self, actor_type: type[Actor]) -> None:
-        super().__init__()
         self.handlers = actor_type.handlers
-        self[Start] = _start
-        self[Timer] = _timer
-        self[Wake] = _wake
-        self[Ask] = _ask
-        self[Answer] = _answer
-        self[Completed] = _completed
-        self[TimerFired] = _timer_fired
+        self.known: dict[type, Dispatch] = {
+            Start: _start,
+            Timer: _timer,
+            Wake: _wake,
+            Ask: _ask,
+            Answer: _answer,
+            Completed: _completed,
+            TimerFired: _timer_fired,
+        }
 
-    def __missing__(self, message_type: type) -> Dispatch:
-        handler = find_handler(self.handlers, message_type)
-        self[message_type] = dispatch = _unhandled if handler is None else _dispatch_of(handler)
+    def find(self, message_type: type) -> Dispatch:
+        """What takes messages of a type; from then on it is known."""
+        dispatch = self.known.get(message_type)
+        if dispatch is None:
+            handler = find_handler(self.handlers, message_type)
+            dispatch = _unhandled if handler is None else _dispatch_of(handler)
+            self.known[message_type] = dispatch
         return dispatch
 
 
-class BusyTable(dict[type, Dispatch]):
-    """The table while a handler is suspended: answers and reentrant handlers pass."""
+class Busy:
+    """The condition while a handler is suspended: answers and reentrant handlers pass."""
 
-    def __init__(self, running: Table) -> None:
-        super().__init__()
+    def __init__(self, running: Running) -> None:
         self._running = running
-        self[Wake] = _wake
-        self[Answer] = _answer
-        self[Timer] = _timer_while_busy
-        self[Completed] = _queue_always
-        self[TimerFired] = _queue_always
+        self.known: dict[type, Dispatch] = {
+            Wake: _wake,
+            Answer: _answer,
+            Timer: _timer_while_busy,
+            Ask: _ask_while_busy,
+            Completed: _queue_always,
+            TimerFired: _queue_always,
+        }
 
-    def __missing__(self, message_type: type) -> Dispatch:
-        handler = find_handler(self._running.handlers, message_type)
-        passes = handler is not None and handler.is_reentrant
-        dispatch = self._running[message_type] if passes else _queue
-        if message_type is not Ask:  # whether an Ask passes depends on what it carries
-            self[message_type] = dispatch
-            return dispatch
-        return _ask_while_busy
+    def find(self, message_type: type) -> Dispatch:
+        """What takes messages of a type; from then on it is known."""
+        dispatch = self.known.get(message_type)
+        if dispatch is None:
+            handler = find_handler(self._running.handlers, message_type)
+            passes = handler is not None and handler.is_reentrant
+            dispatch = self._running.find(message_type) if passes else _queue
+            self.known[message_type] = dispatch
+        return dispatch
 
 
-class _Same(dict[type, Dispatch]):
-    """A table with one dispatch for everything."""
+class Same:
+    """A condition in which one function takes nearly everything."""
 
-    def __init__(self, dispatch: Dispatch) -> None:
-        super().__init__()
+    def __init__(self, dispatch: Dispatch, but: dict[type, Dispatch] | None = None) -> None:
         self._dispatch = dispatch
+        self.known = dict(but or {})
 
-    def __missing__(self, message_type: type) -> Dispatch:
-        return self._dispatch
+    def find(self, message_type: type) -> Dispatch:
+        """What takes messages of a type; from then on it is known."""
+        return self.known.setdefault(message_type, self._dispatch)
 
 
 def _run_async(
@@ -78,7 +87,7 @@ def _run_async(
     task = Task(ctx, coroutine, answer)
     if not handler.is_reentrant:
         ctx.lock = task
-        ctx.table = ctx.sim.tables(type(actor))[1]
+        ctx.enter(ctx.sim.conditions(type(actor))[1])
     task.resume(_BEGIN)
 
 
@@ -207,6 +216,5 @@ def _drop(actor: None, ctx: SimContext, sender: PeerId, message: Any) -> None:
         ctx.sim.disregard(message)
 
 
-PAUSED: dict[type, Dispatch] = _Same(_hold)
-PAUSED[Timer] = _hold_timer
-DOWN: dict[type, Dispatch] = _Same(_drop)
+PAUSED = Same(_hold, {Timer: _hold_timer})
+DOWN = Same(_drop)

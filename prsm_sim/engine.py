@@ -9,7 +9,7 @@ payloads are never compared (a calendar queue: Brown, CACM 31(10), 1988).
 
 Arrivals for the bucket that is already open are inserted in place; right-bisection by time lands
 behind everything already executed, because no event may lie in the past. The width tunes itself to
-buckets of 32 to 128 events.
+buckets of 32 to 512 events; to change it moves everything that is queued, so it does so seldom.
 
 An entry is ``(time, sender, receiver, message)``. It is dispatched by one dictionary lookup for the
 receiver and one for the message's type. SimPy's own events travel as entries to the receiver
@@ -21,6 +21,7 @@ from bisect import bisect_right, insort_right
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import chain
+from math import floor
 from operator import itemgetter, length_hint
 from typing import Any
 
@@ -44,9 +45,9 @@ _LAST_TIME = 1e200
 _time_of = itemgetter(0)
 _TUNE_EVERY = 64
 """Buckets between two looks at the width."""
-_FEWEST, _MOST = 32, 128
+_FEWEST, _MOST = 32, 512
 """Events a bucket that the width may have."""
-_AIM = 64
+_AIM = 96
 """Events a bucket that a change of width aims at."""
 _SLICE = 4096
 """Entries of a bucket that are open at a time; what has been executed of it is let go."""
@@ -64,7 +65,7 @@ class BucketQueue:
     """A stable priority queue of entries, by time.
 
     `push` is inlined wherever it is hot: code that knows the queue appends to ``buckets[id]`` with
-    ``id = int(time · per_s)`` if that exceeds `open_id`, and calls `push` otherwise.
+    ``id = floor(time · per_s)`` if that exceeds `open_id`, and calls `push` otherwise.
 
     Args:
         width_s: width of a bucket to begin with, s.
@@ -102,7 +103,7 @@ class BucketQueue:
         at = entry[0]
         if not -_LAST_TIME <= at <= _LAST_TIME:
             raise ValueError(f"an event needs a finite time, and this one has {at}: {entry!r}")
-        bucket_id = int(at * self.per_s)
+        bucket_id = floor(at * self.per_s)
         if bucket_id > self.open_id:
             try:
                 self.buckets[bucket_id].append(entry)
@@ -153,9 +154,9 @@ class BucketQueue:
             self.ordered = True  # from now on a normal entry may have to overtake a later one
             self.open_until = NEVER_OPEN
         at = entry[0]
-        if not abs(at) <= _LAST_TIME or int(at * self.per_s) > self.open_id:
+        if not abs(at) <= _LAST_TIME or floor(at * self.per_s) > self.open_id:
             self.push(entry)
-            self.unsorted.add(int(at * self.per_s))
+            self.unsorted.add(floor(at * self.per_s))
         else:
             self._insert_in_order(entry)
 
@@ -266,12 +267,12 @@ class BucketQueue:
         self.per_s = per_s
         self.buckets.clear()
         self.unsorted.clear()
-        self.open_id = int(now * per_s) - 1
+        self.open_id = floor(now * per_s) - 1
         scaled = np.fromiter(map(_time_of, entries), np.float64, len(entries)) * per_s
         if len(entries) and np.abs(scaled).max() < 2.0**62:
-            bucket_ids = scaled.astype(np.int64).tolist()
+            bucket_ids = np.floor(scaled).astype(np.int64).tolist()
         else:
-            bucket_ids = [int(entry[0] * per_s) for entry in entries]
+            bucket_ids = [floor(entry[0] * per_s) for entry in entries]
         for bucket_id, entry in zip(bucket_ids, entries, strict=True):
             try:
                 self.buckets[bucket_id].append(entry)

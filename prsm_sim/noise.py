@@ -2,9 +2,9 @@
 
 A draw must cost next to nothing, or the network model is the slowest part of the simulator. Three
 things make it so. Draws are computed many at a time by numpy. They are computed for 256
-neighbouring peers together, because peers that send at all tend to send alike. And a peer's block
-is short, so that the draws in waiting stay in the processor's cache: with 512 a peer, a thousand
-peers run at half the speed.
+neighbouring peers together, because peers that send at all tend to send alike. And draws in waiting
+are bare doubles in an array: as a list of floats they would crowd everything else out of the
+processor's cache, and a thousand peers would run a fifth slower.
 
 None of this shows in the numbers: draw i of a peer is a pure function of (seed, name, i), however
 it is buffered.
@@ -20,7 +20,7 @@ from prsm_sim.process import SimContext
 
 _CHUNK = 256
 """So many peers have their draws computed together."""
-_FIRST, _NEXT = 8, 64
+_FIRST, _NEXT = 8, 128
 """Draws of a peer's first block and of each further one."""
 _OWN = 256
 """Draws of the block of a peer that keeps no pace with its neighbours."""
@@ -118,7 +118,7 @@ class Noise:
         # Draws are taken from the end of a block, which is the cheapest way to take.
         backwards = draws[::-1]
         if len(backwards) > 1:
-            ctx.noise = array("d", backwards) if crowded else backwards.tolist()
+            ctx.noise = array("d", backwards.tobytes())
             return ctx.noise.pop()
         return float(backwards[0])
 

@@ -9,7 +9,7 @@ what condition a peer is in (`prsm_sim.dispatch` makes the tables).
 
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, MutableSequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from prsm_sim.actor.actor import Actor
 from prsm_sim.actor.errors import ForeignAwait, OperationFailed, OperationTimedOut
@@ -35,6 +35,17 @@ NOTHING: MutableSequence[float] = []
 """The draws in waiting of a peer that has made none: shared, and always empty."""
 Finish = Callable[[Outcome], None]
 Dispatch = Callable[[Any, "SimContext", PeerId, Any], object]
+
+
+class Condition(Protocol):
+    """A condition that a peer can be in; see `prsm_sim.dispatch`."""
+
+    known: dict[type, Dispatch]
+
+    def find(self, message_type: type) -> Dispatch:
+        """What takes messages of a type."""
+
+
 WALL_EPOCH_S = 1_767_225_600.0
 """Unix time at which every simulated run starts (2026-01-01)."""
 
@@ -43,7 +54,7 @@ class SimContext:
     """A peer, and the `Context` that its actor sees. `links.specialise` adds the hot methods."""
 
     __slots__ = (
-        "_peers", "_rng", "_store", "actor", "block", "drawn", "factory", "held", "id",
+        "_peers", "_rng", "_store", "actor", "block", "condition", "drawn", "factory", "held", "id",
         "lock", "mailbox", "noise", "numbers", "rank", "region", "table", "timers", "unlocking",
         "uplink_free_s", "waiting",
     )  # fmt: skip
@@ -95,7 +106,7 @@ class SimContext:
         self.timers: dict[str, Timer] | None = None
         self.waiting: dict[int, Finish] | None = None
         self.actor: Actor | None = factory()
-        self.table: dict[type, Dispatch] = self.sim.tables(type(self.actor))[0]
+        self.enter(self.sim.conditions(type(self.actor))[0])
 
     @property
     def peers(self) -> tuple[PeerId, ...]:
@@ -176,10 +187,15 @@ class SimContext:
 
     # What follows is the kernel's side of a peer; actors see only the `Context` protocol.
 
+    def enter(self, condition: "Condition") -> None:
+        """Be in a condition from now on."""
+        self.condition = condition
+        self.table = condition.known
+
     def take(self, sender: PeerId, message: Any) -> None:
         """Dispatch `message` now, as the peer's condition allows."""
         self.sim.handling = (self.id, message)  # if this raises, the queue does not know of it
-        self.table[type(message)](self.actor, self, sender, message)
+        self.condition.find(type(message))(self.actor, self, sender, message)
         self.sim.handling = None
 
     def begin(self, operation: Operation[Any], finish: Finish) -> None:
@@ -206,11 +222,12 @@ class SimContext:
         """The suspended handler has ended: run what waits, until another one is suspended."""
         assert self.actor is not None, "a peer that is down has no handler to end"
         self.lock = None
-        running = self.table = self.sim.tables(type(self.actor))[0]
+        running = self.sim.conditions(type(self.actor))[0]
+        self.enter(running)
         if self.unlocking:
             return  # a handler out of the mailbox has ended at once; the loop below goes on
         self.unlocking = True
-        while self.mailbox and self.table is running:
+        while self.mailbox and self.condition is running:
             sender, message = self.mailbox.popleft()
             self.take(sender, message)
         self.unlocking = False
@@ -233,28 +250,28 @@ class SimContext:
         for timer in (self.timers or {}).values():
             timer.deadline = -1.0
         self.actor = self.lock = self.mailbox = self.timers = self.waiting = self.held = None
-        self.table = self.sim.down
+        self.enter(self.sim.down)
         if self._store is not None:
             self._store.crash(Stream(self.sim.seed, self.id, "storage", str(self.sim.now)))
 
     def restart(self) -> None:
         """Come back with a new actor object and what the store holds."""
         self.actor = self.factory()
-        self.table = self.sim.tables(type(self.actor))[0]
+        self.enter(self.sim.conditions(type(self.actor))[0])
         self.take("", Start(restart=True))
 
     def pause(self) -> None:
         """Stand still: whatever arrives is held back, in order."""
         if self.actor is not None and self.held is None:
             self.held = []
-            self.table = self.sim.paused
+            self.enter(self.sim.paused)
 
     def go_on(self) -> None:
         """Handle what was held back, then go on as before the pause."""
         if self.actor is None or self.held is None:
             return
         held, self.held = self.held, None
-        self.table = self.sim.tables(type(self.actor))[self.lock is not None]
+        self.enter(self.sim.conditions(type(self.actor))[self.lock is not None])
         for sender, message in held:
             self.take(sender, message)
 

@@ -10,7 +10,7 @@ from simpy.events import URGENT
 from prsm_sim.actor.actor import Actor
 from prsm_sim.actor.errors import InvariantViolation, PrsmError, UserError
 from prsm_sim.actor.types import Fact, Message, PeerId, Seconds, Topic
-from prsm_sim.dispatch import DOWN, PAUSED, BusyTable, Table
+from prsm_sim.dispatch import DOWN, PAUSED, Busy, Running
 from prsm_sim.engine import Entry, Environment, Host
 from prsm_sim.guard import Guard
 from prsm_sim.internal import NEVER, Start, Timer
@@ -71,16 +71,8 @@ class Nowhere:
 
     def __init__(self, sim: "Sim") -> None:
         self.sim = sim
-        self.table = DOWN
-
-
-class Hosts(dict[str, Any]):
-    """Peers by name; an unknown name resolves to nowhere."""
-
-    nowhere: Nowhere
-
-    def __missing__(self, name: str) -> Nowhere:
-        return self.nowhere
+        self.condition = DOWN
+        self.table = DOWN.known
 
 
 class Subscribers:
@@ -108,9 +100,11 @@ class Subscribers:
 class _TracedEnvironment(Environment):
     """The environment of a simulation: hands each executed bucket to the trace."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, meet: Callable[[PeerId, str, Any], None]) -> None:
         super().__init__(0.0)
         self._trace = trace
+        self.meet = meet
+        """Dispatches a message whose receiver or type is not known to the loop."""
         self._flushed = 0
         self.disregarded = False
         """Whether an entry of the open bucket has been disregarded."""
@@ -124,9 +118,16 @@ class _TracedEnvironment(Environment):
         queue = self.queue
         hosts = self.hosts
         while True:
-            for self._now, sender, to, message in queue.due:
-                host = hosts[to]
-                host.table[message.__class__](host.actor, host, sender, message)
+            try:
+                for self._now, sender, to, message in queue.due:
+                    host = hosts[to]
+                    host.table[message.__class__](host.actor, host, sender, message)
+            except KeyError as missing:
+                trace = missing.__traceback__
+                if trace is None or trace.tb_next is not None:
+                    raise  # a handler's own
+                self.meet(sender, to, message)
+                continue
             if not self._next_bucket():
                 raise EmptySchedule
 
@@ -170,7 +171,7 @@ class Sim(World):
     def __init__(self, seed: int = 0, recorder: Sink | None = None, *, digest: bool = True) -> None:
         super().__init__(seed)
         self.trace = Trace(recorder, digest)
-        self.env = _TracedEnvironment(self.trace)
+        self.env = _TracedEnvironment(self.trace, self._meet)
         self.noise = Noise(seed)
         self.notary = Notary(seed)
         self.operations = Operations(self)
@@ -179,11 +180,10 @@ class Sim(World):
         self.extra_losses: list[float] = []
         self.base_s = base_delays(regional=False)
         self.uplink_free_s: dict[PeerId, Seconds] = {}
-        hosts = Hosts(self.env.hosts)
-        hosts.nowhere = Nowhere(self)
+        self.nowhere = Nowhere(self)
+        hosts = self.env.hosts
         hosts[ACTION] = Host(None, {Action: self._act})
         hosts[END] = Host(None, {type(None): self._end})
-        self.env.hosts = hosts
         self.context_type: type[SimContext] = type(
             "SimContext", (SimContext,), {"__slots__": (), "sim": self}
         )
@@ -191,7 +191,7 @@ class Sim(World):
         self.muted_type: type[SimContext] = type(
             "MutedContext", (self.context_type,), {"__slots__": (), **silent}
         )
-        self._tables: dict[type[Actor], tuple[Table, BusyTable]] = {}
+        self._conditions: dict[type[Actor], tuple[Running, Busy]] = {}
         self._actions: dict[int, Callable[[], None]] = {}
         self._action_count = 0
         self._topics: dict[Topic, Subscribers] = {}
@@ -243,7 +243,7 @@ class Sim(World):
 
     def peer(self, name: PeerId) -> SimContext:
         """A peer's context, for faults; raises `UserError` if there is no such peer."""
-        peer = self.env.hosts[name]
+        peer = self.env.hosts.get(name)
         if not isinstance(peer, SimContext):
             raise UserError(f"a fault names {name!r}, and there is no such peer")
         return peer
@@ -294,13 +294,13 @@ class Sim(World):
 
     # Called by contexts and tables.
 
-    def tables(self, actor_type: type[Actor]) -> tuple[Table, BusyTable]:
-        """The running and the busy dispatch table of an actor class."""
-        tables = self._tables.get(actor_type)
-        if tables is None:
-            running = Table(actor_type)
-            tables = self._tables[actor_type] = (running, BusyTable(running))
-        return tables
+    def conditions(self, actor_type: type[Actor]) -> tuple[Running, Busy]:
+        """The running and the busy condition of an actor class."""
+        conditions = self._conditions.get(actor_type)
+        if conditions is None:
+            running = Running(actor_type)
+            conditions = self._conditions[actor_type] = (running, Busy(running))
+        return conditions
 
     def others(self, name: PeerId) -> tuple[PeerId, ...]:
         """All peers but `name`, sorted."""
@@ -313,7 +313,7 @@ class Sim(World):
 
     def region_of(self, name: PeerId) -> int:
         """Index of a peer's region."""
-        region: int = self.env.hosts[name].region
+        region: int = self.env.hosts.get(name, self.nowhere).region
         return region
 
     def subscribers(self, topic: Topic) -> Subscribers:
@@ -364,6 +364,11 @@ class Sim(World):
         return 1.0 - kept if self.extra_losses else self.network.loss
 
     # The run.
+
+    def _meet(self, sender: PeerId, to: PeerId, message: Any) -> None:
+        """Dispatch a message of a type that its receiver has not met, or to nobody."""
+        host = self.env.hosts.get(to, self.nowhere)
+        host.condition.find(type(message))(host.actor, host, sender, message)
 
     def _specialise(self) -> None:
         self.base_s = base_delays(self.network.regional)

@@ -109,12 +109,12 @@ def _draw(run: RunFolder, data: RunData | None) -> None:
             st.info("This run sampled no series.", icon=":material/info:")
     tables.verdicts(run)
     tables.contributions(manifest.metrics)
-    with st.expander("Parameters, counters and coverage", icon=":material/table_chart:"):
+    # Drawn only when asked for: a closed expander would cost the browser as much as an open one.
+    if st.toggle("Parameters, counters and coverage"):
         tables.details(run)
-    if data and series:
-        with st.expander("All series", icon=":material/show_chart:"):
-            for name in sorted(series):
-                _panel(name, "", {name: series[name]}, data.bands, manifest.virtual_s, LINES)
+    if data and series and st.toggle("All series"):
+        for name in sorted(series):
+            _panel(name, "", {name: series[name]}, data.bands, manifest.virtual_s, LINES)
 
 
 def _cards(known: Known) -> None:

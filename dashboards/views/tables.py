@@ -72,7 +72,7 @@ def _contributors(used: Mapping[str, float]) -> None:
     ranked = sorted(used.items(), key=lambda item: (-item[1], item[0]))
     st.header("Contributors", anchor=False)
     rows = [
-        {"peer": peer, "answers used": count, "share": count / total if total else 0.0}
+        {"peer": peer, "answers": count, "share": count / total if total else 0.0}
         for peer, count in ranked[:TOP]
     ]
     _bars(rows, "share", ranked[0][1] / total if total else 1.0)
@@ -91,7 +91,8 @@ def _bars(rows: Sequence[Mapping[str, object]], name: str, most: float) -> None:
         width="stretch",
         height="content",
         column_config={
-            name: st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=most)
+            "answers": st.column_config.NumberColumn(width=70),
+            name: st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=most),
         },
     )
 

@@ -94,7 +94,7 @@ def test_all_charts_reserve_the_same_room_for_their_values() -> None:
     small = line_chart({"a": [(0.0, 1.0), (9.0, 2.0)]}, (), 10.0)
     large = line_chart({"a": [(0.0, 1e8)], "b": [(1.0, 3.0)]}, (), 10.0)
     axes = [chart["layer"][-2]["encoding"]["y"]["axis"] for chart in (small, large)]
-    assert {(axis["minExtent"], axis["maxExtent"]) for axis in axes} == {(46, 46)}
+    assert {(axis["minExtent"], axis["maxExtent"]) for axis in axes} == {(52, 52)}
     assert [axis["format"] for axis in axes] == [",~f", "~s"]
     assert small["padding"] == large["padding"]
 

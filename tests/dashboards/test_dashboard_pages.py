@@ -40,6 +40,10 @@ def texts(app: AppTest) -> str:
     return "\n".join(str(element.proto.body) for element in app.get("html"))
 
 
+def charts(app: AppTest) -> int:
+    return len(app.get("vega_lite_chart") or app.get("arrow_vega_lite_chart"))
+
+
 def three_runs(runs_dir: Path) -> None:
     for day in (1, 3, 2):
         started = f"2026-01-0{day}T00:00:00+00:00"
@@ -145,9 +149,21 @@ def test_a_missing_file_leaves_the_rest(tmp_path: Path, name: str) -> None:
     app = overview_of(tmp_path)
     assert not app.error
     assert app.metric[0].value == "119"
-    assert len(app.get("vega_lite_chart") or app.get("arrow_vega_lite_chart")) == (
-        0 if name == "metrics.parquet" else 4 + 9
-    )
+    assert charts(app) == (0 if name == "metrics.parquet" else 4)
+
+
+def test_every_series_and_the_small_print_are_drawn_when_asked_for(tmp_path: Path) -> None:
+    write_synthetic_run(tmp_path, parameters={"replicas": 7}, counters={"QueryAsked": 3})
+    app = overview_of(tmp_path)
+    tables = len(app.dataframe)
+    assert charts(app) == 4
+    small_print, all_series = app.toggle
+    small_print.set_value(True)
+    all_series.set_value(True).run()
+    assert charts(app) == 4 + 9
+    assert "an_unknown_series" in texts(app)
+    assert len(app.dataframe) == tables + 2
+    assert list(app.dataframe[tables].value["name"]) == ["replicas"]
 
 
 def test_the_header_says_what_was_run_and_how_to_replay_it(tmp_path: Path) -> None:
@@ -204,7 +220,8 @@ def test_a_run_of_unknown_series_shows_them(tmp_path: Path) -> None:
     write_table(folder / "metrics.parquet", columns, [(0.0, "odd", 1.0), (1.0, "odd", 2.0)])
     app = overview_of(tmp_path)
     assert not app.metric
-    assert len(app.get("vega_lite_chart") or app.get("arrow_vega_lite_chart")) == 1
+    app.toggle[1].set_value(True).run()
+    assert charts(app) == 1
 
 
 def test_a_run_is_read_again_only_when_its_files_change(

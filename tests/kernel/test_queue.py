@@ -40,7 +40,7 @@ class Subject:
     def push_inline(self, at: float, number: int) -> None:
         """As the links do it: by hand if the bucket is not open."""
         queue, entry = self.queue, (at, "sender", "receiver", number)
-        bucket_id = int(at * queue.per_s)
+        bucket_id = math.floor(at * queue.per_s)
         if bucket_id > queue.open_id and bucket_id in queue.buckets:
             queue.buckets[bucket_id].append(entry)
         else:
