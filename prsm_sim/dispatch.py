@@ -2,7 +2,8 @@
 
 Each condition has a table of what is known so far, from the type of a message to
 ``function(actor, ctx, sender, message)``; `find` adds to it when a type turns up for the first
-time. Plain sync handlers stand in the table themselves, so nothing is between the queue and the actor.
+time. Plain sync handlers stand in the table themselves, so nothing is between the queue and the
+actor.
 """
 
 from collections.abc import Callable

@@ -88,21 +88,19 @@ def test_a_run_is_picked_on_the_runs_page_and_opens(browser: Chrome, dashboard_u
     assert_clean(browser, "runs")
 
 
-def test_the_newest_run_opens_when_the_overview_is_asked_for(
-    browser: Chrome, dashboard_url: str
-) -> None:
-    browser.get(f"{dashboard_url}/overview")
-    wait_for_text(browser, ".facts", "seed 8")
-    wait_for_text(browser, "[data-testid=stTable]", "41.500 s, event 9001")
-    assert_clean(browser, "failed")
-
-
-@pytest.mark.parametrize(("scheme", "width_px"), [("light", 1440), ("dark", 1440), ("light", 1000)])
+@pytest.mark.parametrize(
+    ("scheme", "width_px", "link", "seed"),
+    [
+        pytest.param("light", 1440, "?run=older", 7, id="light, a linked run"),
+        pytest.param("dark", 1000, "", 8, id="dark and narrow, the newest run"),
+    ],
+)
 def test_the_overview_reads_well(
-    browser: Chrome, dashboard_url: str, scheme: str, width_px: int
+    browser: Chrome, dashboard_url: str, scheme: str, width_px: int, link: str, seed: int
 ) -> None:
     look(browser, scheme, width_px)
-    browser.get(f"{dashboard_url}/overview?run=older")
+    browser.get(f"{dashboard_url}/overview{link}")
+    wait_for_text(browser, ".facts", f"seed {seed}")
     wait_for(browser, DRAWN, 4)
     background = brightness(browser, "[data-testid=stApp]", "background-color")
     assert (background > 0.9) if scheme == "light" else (background < 0.1)

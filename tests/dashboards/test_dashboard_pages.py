@@ -103,29 +103,30 @@ def break_verdicts(folder: Path) -> None:
     (folder / "verdicts.json").write_text("[{]")
 
 
-@pytest.mark.parametrize(
-    ("harm", "says"),
-    [
-        (break_json, "manifest.json: broken JSON"),
-        (break_format, "format 99"),
-        (break_missing, "it has no manifest.json"),
-        (break_verdicts, "verdicts.json: broken JSON"),
-    ],
-)
-def test_a_broken_folder_is_one_line_beside_the_good_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm, says: str
+HARMS = {
+    "bad-format": (break_format, "format 99"),
+    "bad-json": (break_json, "manifest.json: broken JSON"),
+    "bad-missing": (break_missing, "it has no manifest.json"),
+    "bad-verdicts": (break_verdicts, "verdicts.json: broken JSON"),
+}
+
+
+def test_broken_folders_are_a_line_each_beside_the_good_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_synthetic_run(tmp_path, "good")
-    harm(write_synthetic_run(tmp_path, "bad", started="2027-01-01T00:00:00+00:00"))
+    for name, (harm, _) in HARMS.items():
+        harm(write_synthetic_run(tmp_path, name, started="2027-01-01T00:00:00+00:00"))
     app = runs_page_of(tmp_path, monkeypatch)
     assert list(app.dataframe[0].value["run"]) == ["good"]
-    assert len(app.warning) == 1
-    assert says in app.warning[0].value
-    assert "\n" not in app.warning[0].value
+    assert len(app.warning) == len(HARMS)
+    for warning, (_, says) in zip(app.warning, HARMS.values(), strict=True):
+        assert says in warning.value
+        assert "\n" not in warning.value
     page = overview_of(tmp_path)
     assert page.sidebar.selectbox[0].value == "good", "a broken run is not preselected"
-    page.sidebar.selectbox[0].select("bad").run()
-    assert says in page.error[0].value
+    page.sidebar.selectbox[0].select("bad-json").run()
+    assert "manifest.json: broken JSON" in page.error[0].value
     assert not page.metric
 
 
