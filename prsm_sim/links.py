@@ -22,7 +22,7 @@ from prsm_sim.actor.errors import UserError
 from prsm_sim.actor.types import Message, PeerId, Seconds
 from prsm_sim.chance import exp, log, normal_quantile
 from prsm_sim.internal import NEVER, Timer
-from prsm_sim.network import REGIONS, ROUND_TRIP_MS, Latency
+from prsm_sim.network import REGIONS, ROUND_TRIP_MS, Latency, Network
 from prsm_sim.process import SimContext
 
 if TYPE_CHECKING:
@@ -83,6 +83,17 @@ def delay_law(latency: Latency) -> Callable[[float], float]:
             )
 
 
+def laws_of_links(network: Network) -> dict[tuple[PeerId, PeerId], Callable[[float], float]]:
+    """The laws of the links that have one of their own, by sender and receiver."""
+    laws = {}
+    for link in network.links:
+        law = delay_law(link.latency)
+        laws[link.sender, link.receiver] = law
+        if link.both_ways:
+            laws.setdefault((link.receiver, link.sender), law)
+    return laws
+
+
 def below(share: float) -> float:
     """The level that a standard exponential draw stays under with probability `share`."""
     return -log(1.0 - share) if 0.0 < share < 1.0 else (float("inf") if share else 0.0)
@@ -94,7 +105,7 @@ def specialise(sim: "Sim") -> None:
     network = sim.network
     whole = not (
         sim.loss_share() or sim.partitions or network.duplication or network.reordering
-        or network.bandwidth_bytes_s
+        or network.bandwidth_bytes_s or network.links
     )  # fmt: skip
     law = network.latency.law
     plain = whole and law == "exponential" and not network.regional
@@ -152,7 +163,7 @@ def _general_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
     env, hosts, push, draw_block = sim.env, sim.env.hosts, sim.env.queue.push, sim.noise.draw
     nowhere = sim.nowhere
     network, base, partitions, drop = sim.network, sim.base_s, sim.partitions, sim.drop
-    law = delay_law(network.latency)
+    law, laws = delay_law(network.latency), laws_of_links(network)
     lost_below = below(sim.loss_share())
     doubled_below, held_below = below(network.duplication), below(network.reordering)
     bandwidth, uplink_free_s = network.bandwidth_bytes_s, sim.uplink_free_s
@@ -164,7 +175,8 @@ def _general_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
             return draw_block(ctx)
 
     def delay_s(ctx: SimContext, to: PeerId) -> float:
-        delay: float = base[ctx.region][hosts.get(to, nowhere).region] + law(draw(ctx))
+        own = laws.get((ctx.id, to), law) if laws else law
+        delay: float = base[ctx.region][hosts.get(to, nowhere).region] + own(draw(ctx))
         if held_below and draw(ctx) < held_below:
             delay += network.reordering_s * (1.0 - exp(-draw(ctx)))
         return delay

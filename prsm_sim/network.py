@@ -51,11 +51,30 @@ class Latency(BaseModel):
     sigma: Annotated[float, Field(gt=0, le=4)] = 0.5
 
 
+class Link(BaseModel):
+    """A link whose random delay follows a law of its own.
+
+    Attributes:
+        sender: name of a peer.
+        receiver: name of another.
+        latency: random part of the delay from `sender` to `receiver`.
+        both_ways: and from `receiver` to `sender`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sender: str
+    receiver: str
+    latency: Latency
+    both_ways: bool = True
+
+
 class Network(BaseModel):
     """The network of a world.
 
     Attributes:
         latency: random part of a link's delay.
+        links: links with a law of their own.
         regional: add half the measured round trip between the two peers' regions.
         loss: share of messages lost.
         duplication: share of messages delivered twice.
@@ -67,6 +86,7 @@ class Network(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     latency: Latency = Latency()
+    links: tuple[Link, ...] = ()
     regional: bool = False
     loss: Share = 0.0
     duplication: Share = 0.0

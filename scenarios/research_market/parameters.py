@@ -20,13 +20,13 @@ class ResearchMarketParameters(ScenarioParameters):
     byzantine: int = Field(1, ge=0, description="replicas that equivocate, at most f")
     clients: int = Field(40, ge=1, le=100_000, description="peers that ask and pay")
     orchestrators: int = Field(8, ge=1, le=1000, description="NWTN orchestrators")
-    architects: int = Field(8, ge=1, le=1000)
-    prompters: int = Field(8, ge=1, le=1000)
-    routers: int = Field(6, ge=1, le=1000)
-    compilers: int = Field(8, ge=1, le=1000)
+    architects: int = Field(8, ge=1, le=1000, description="peers that decompose")
+    prompters: int = Field(8, ge=1, le=1000, description="peers that write model calls")
+    routers: int = Field(6, ge=1, le=1000, description="peers that match tasks to executors")
+    compilers: int = Field(8, ge=1, le=1000, description="peers that merge answers")
     executors: int = Field(115, ge=3, le=100_000, description="peers that host sub-models")
 
-    questions_per_client: int = Field(3, ge=1, le=1000)
+    questions_per_client: int = Field(3, ge=1, le=1000, description="asked one after the other")
     pause_s: float = Field(2.0, gt=0, description="mean pause of a client between questions, s")
     arrivals_s: float = Field(20.0, ge=0, description="clients begin within this time, s")
     budget_ftns: float = Field(5000.0, gt=0, le=1e9, description="most a client pays a question")
@@ -37,15 +37,22 @@ class ResearchMarketParameters(ScenarioParameters):
     shards: int = Field(9, ge=1, le=1000, description="different shares of the data")
     share: float = Field(0.8, gt=0.1, le=1, description="part of the rows that a share holds")
     answers_wanted: int = Field(3, ge=1, le=15, description="executors asked for each task")
-    strategy: Literal["performance", "cost", "latency", "accuracy"] = "performance"
-    conflict_rule: Literal["majority", "confidence", "best"] = "majority"
+    strategy: Literal["performance", "cost", "latency", "accuracy"] = Field(
+        "performance", description="how routers rank executors"
+    )
+    conflict_rule: Literal["majority", "confidence", "best"] = Field(
+        "majority", description="how compilers merge different answers"
+    )
 
-    latency: Latency = Latency(law="lognormal", mean_s=0.01, sigma=0.5)
+    latency: Latency = Field(
+        Latency(law="lognormal", mean_s=0.01, sigma=0.5),
+        description="random part of a link's delay, on top of the regions'",
+    )
     loss: float = Field(0.02, ge=0, lt=1, description="share of messages that the network loses")
     view_timeout_s: float = Field(4.0, gt=0, description="patience of a backup, s")
-    partition_at_s: float = Field(20.0, ge=0)
+    partition_at_s: float = Field(20.0, ge=0, description="when a region is cut off, s")
     partition_s: float = Field(10.0, ge=0, description="how long a region is cut off; 0: never")
-    crash_at_s: float = Field(40.0, ge=0)
+    crash_at_s: float = Field(40.0, ge=0, description="when the first primary crashes, s")
     crash_s: float = Field(8.0, ge=0, description="how long the primary is down; 0: never")
 
     @model_validator(mode="after")

@@ -113,8 +113,9 @@ def test_the_overview_reads_well(
         ink = brightness(browser, selector, style)
         assert contrast(ink, background) > 4, f"{selector} cannot be read"
     cut = browser.execute_script(
-        "return [...document.querySelectorAll('[data-testid=stMetric] p')]"
-        ".filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)"
+        "return [...document.querySelectorAll('[data-testid=stMetric] *')]"
+        ".filter(e => e.textContent && e.clientWidth && e.scrollWidth > e.clientWidth + 1)"
+        ".map(e => e.textContent)"
     )
     assert cut == [], "text of a card is cut off"
     assert_plots_line_up(browser)

@@ -1,5 +1,6 @@
 """The server's process: where it listens, what it says, and that nothing of it stays behind."""
 
+import contextlib
 import os
 import re
 import signal
@@ -103,6 +104,18 @@ def test_it_tells_an_address_that_answers_and_ends_without_an_orphan(
     assert served.said.read_text().splitlines() == [
         f"dashboard: http://127.0.0.1:{port}  (Ctrl-C ends it)"
     ]
+
+
+def test_ctrl_c_while_it_starts_is_as_quiet(tmp_path: Path) -> None:
+    port = dashboards.serve.choose_port(18_750)
+    served = Served(tmp_path, port)
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            break
+    os.killpg(served.process.pid, signal.SIGINT)
+    assert served.process.wait(timeout=LIMIT_S) == 0
+    assert "Traceback" not in served.said.read_text()
 
 
 def test_a_taken_port_gives_the_next_one_and_one_line_says_so(tmp_path: Path) -> None:

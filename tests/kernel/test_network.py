@@ -10,11 +10,11 @@ from collections import Counter
 import pytest
 from scipy import stats
 
-from prsm_sim.actor import Actor, Context, PeerId, UserError, encode, on
+from prsm_sim.actor import Actor, Context, Fact, PeerId, UserError, encode, on
 from prsm_sim.faults import Loss, Partition
-from prsm_sim.network import REGIONS, ROUND_TRIP_MS, Latency, Network
+from prsm_sim.network import REGIONS, ROUND_TRIP_MS, Latency, Link, Network
 from prsm_sim.sim import Sim
-from tests.kernel.kernel_parts import Listener, Log, Note, fixed, timed_actor
+from tests.kernel.kernel_parts import Listener, Log, Note, Saw, fixed, timed_actor
 
 COUNT = 20_000
 MEAN_S = 0.05
@@ -331,3 +331,28 @@ def test_to_oneself_there_is_no_network() -> None:
         sim.spawn("a", Selfish)
         sim.run()
         assert sim.actor("a").heard == list(range(200))  # type: ignore[attr-defined]
+
+
+def test_a_link_may_have_a_law_of_its_own() -> None:
+    class Sender(Listener):
+        def on_start(self, ctx: Context, recovered: bytes | None) -> None:
+            ctx.broadcast(Note())
+
+    slow = Link(sender="a", receiver="b", latency=Latency(mean_s=2.0))
+    one_way = Link(sender="c", receiver="b", latency=Latency(mean_s=3.0), both_ways=False)
+    sim = Sim(1)
+    sim.set_network(Network(latency=Latency(mean_s=0.5), links=(slow, one_way)))
+    arrived: dict[tuple[str, str], float] = {}
+
+    def note(time_s: float, peer: PeerId, fact: Fact) -> None:
+        assert isinstance(fact, Saw)
+        arrived[fact.what, peer] = time_s
+
+    sim.observe(Saw, note)
+    for name in "abc":
+        sim.spawn(name, Sender)
+    sim.run()
+    assert arrived == {
+        ("a", "b"): 2.0, ("b", "a"): 2.0, ("c", "b"): 3.0, ("b", "c"): 0.5,
+        ("a", "c"): 0.5, ("c", "a"): 0.5,
+    }  # fmt: skip
