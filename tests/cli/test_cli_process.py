@@ -53,7 +53,9 @@ def wait_for_events(workplace: Path, size: int = 100_000) -> Path:
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_ctrl_c_keeps_what_was_recorded(workplace, as_json):
-    process = start("run", "toy.py", "--set", "duration_s=1e8", *["--json"] * as_json)
+    process = start(
+        "run", "toy.py", "--set", "duration_s=1e8", "--set", "loss=0", *["--json"] * as_json
+    )
     folder = wait_for_events(workplace)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=20)
@@ -93,7 +95,7 @@ def test_ctrl_c_ends_a_live_run_as_cleanly(workplace):
 
 
 def test_a_killed_run_can_still_be_read(workplace):
-    process = start("run", "toy.py", "--set", "duration_s=1e8", "--json")
+    process = start("run", "toy.py", "--set", "duration_s=1e8", "--set", "loss=0", "--json")
     folder = wait_for_events(workplace)
     process.kill()
     process.communicate(timeout=20)

@@ -62,6 +62,7 @@ class Style(BaseModel):
 class ToyParameters(ScenarioParameters):
     duration_s: float = Field(5.0, gt=0, le=1e9, description="the run ends at this time, s")
     executors: int = Field(4, ge=2, le=50, description="how many peers")
+    loss: float = Field(0.01, ge=0, lt=1, description="of messages; in the end all are lost")
     fail_at: int = Field(0, ge=0, description="the checker fails at this number; 0: never")
     raise_at: int = Field(0, ge=0, description="a handler raises at this number; 0: never")
     vacuous: bool = Field(False, description="add a checker that has nothing to judge")
@@ -76,7 +77,9 @@ def toy(world: World, parameters: ToyParameters) -> None:
     """Peers pass a number around."""
     if parameters.refuse:
         raise UserError("toy: refuse is set; leave it out")
-    world.set_network(Network(latency=Latency(law="exponential", mean_s=0.05), loss=0.01))
+    world.set_network(
+        Network(latency=Latency(law="exponential", mean_s=0.05), loss=parameters.loss)
+    )
     for index in range(parameters.executors):
         world.spawn(f"peer-{index}", lambda: Pinger(parameters.raise_at))
     world.schedule(Crash(at_s=1.0, peer="peer-0", for_s=0.5))

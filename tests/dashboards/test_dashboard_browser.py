@@ -55,7 +55,7 @@ def wait_for(browser: Chrome, selector: str, at_least: int = 1) -> None:
         lambda b: len(b.find_elements(By.CSS_SELECTOR, selector)) >= at_least
     )
     WebDriverWait(browser, LIMIT_S).until(
-        lambda b: not b.find_elements(By.CSS_SELECTOR, "[data-testid=stStatusWidget]")
+        lambda b: b.find_elements(By.CSS_SELECTOR, "[data-test-script-state=notRunning]")
     )
 
 
@@ -83,7 +83,7 @@ def test_a_run_is_picked_on_the_runs_page_and_opens(browser: Chrome, dashboard_u
     assert re.match(rf"{dashboard_url}/.*\.svg$|data:image/svg", icon)
     browser.find_element(By.CSS_SELECTOR, "[data-testid=stSidebarNavLink]").click()
     wait_for_text(browser, "h1", "Runs")
-    wait_for(browser, GRID)
+    wait_for(browser, "[data-testid=stAlert]")  # it is drawn after the table
     assert browser.find_element(By.CSS_SELECTOR, "h1").text == "Runs", "it does not jump back"
     assert_clean(browser, "runs")
 

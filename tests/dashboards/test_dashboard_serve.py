@@ -93,6 +93,7 @@ def test_it_tells_an_address_that_answers_and_ends_without_an_orphan(
     with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), 5):  # noqa: PT011
         pass  # whoever binds all interfaces answers here too
     children = served.children()
+    assert all(os.getsid(child) == child for child in children), "Ctrl-C reaches us alone"
     (os.killpg if to_all else os.kill)(served.process.pid, number)
     assert served.process.wait(timeout=LIMIT_S) == 0
     orphans = [child for child in children if is_alive(child)]
