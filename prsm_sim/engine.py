@@ -39,12 +39,16 @@ SIMPY = "\x00simpy"
 """The receiver of SimPy's own events: no peer has this name."""
 
 NEVER_OPEN = -Infinity
+_MOST_PER_S = 2.0**60
+"""Most buckets a second; the clock itself limits them before, but for the very first instants."""
 _LAST_TIME = 1e200
 """Times beyond this count as infinite."""
 
 _time_of = itemgetter(0)
 _TUNE_EVERY = 64
-"""Buckets between two looks at the width."""
+"""Buckets between two looks at the width …"""
+_TUNE_AFTER = 4096
+"""… or events, if four buckets hold so many."""
 _FEWEST, _MOST = 32, 512
 """Events a bucket that the width may have."""
 _AIM = 96
@@ -160,6 +164,17 @@ class BucketQueue:
         else:
             self._insert_in_order(entry)
 
+    def push_urgent(self, entry: Entry) -> None:
+        """Add an urgent entry to the open bucket; mostly all else there is for later."""
+        due = self.open
+        index = len(due) - length_hint(self.due)
+        if index < len(due) and due[index][0] <= entry[0]:
+            self._insert_in_order(entry)
+            return
+        due.insert(index, entry)
+        if self.times is not None:
+            self.times.insert(index, entry[0])
+
     def _insert_in_order(self, entry: Entry) -> None:
         """Insert into the bucket that is open, by time and priority."""
         order = _order_of(entry)
@@ -179,12 +194,12 @@ class BucketQueue:
 
     def advance(self) -> bool:
         """Open the next bucket once `due` is exhausted; False if there is none."""
-        self._popped += len(self.open)
+        self._popped += min(len(self.open), _TOO_MANY)  # a burst is no trend
         if self._rest:
             self._slice()
             return True
         self._opened += 1
-        if self._opened >= _TUNE_EVERY:
+        if self._opened >= _TUNE_EVERY or (self._opened >= 4 and self._popped >= _TUNE_AFTER):
             self._tune()
         if not self.ids:
             # The empty bucket stays open under its id, so that later arrivals are still sorted in.
@@ -262,6 +277,7 @@ class BucketQueue:
         """Put everything queued into buckets of another width; nothing is earlier than `now`."""
         entries = list(chain.from_iterable(self.buckets[i] for i in sorted(self.buckets)))
         had_priorities = bool(self.unsorted)
+        per_s = min(per_s, _MOST_PER_S)
         if now > 0.0:
             per_s = min(per_s, 2.0**53 / now)  # finer than the clock's own ticks is no use
         self.per_s = per_s
@@ -335,18 +351,26 @@ class Environment(simpy.Environment):
         """
         at = self._now + delay
         queue = self.queue
-        if priority != NORMAL:
-            queue.push_with_priority((at, priority, SIMPY, event))
-        elif at < queue.open_until:
-            times = queue.times or queue.index()
-            index = bisect_right(times, at)
-            if index > _SLICE:
-                queue.push((at, priority, SIMPY, event))
-            else:
-                times.insert(index, at)
-                queue.open.insert(index, (at, priority, SIMPY, event))
-        else:
+        if at < queue.open_until:
+            if priority == NORMAL:
+                times = queue.times or queue.index()
+                index = bisect_right(times, at)
+                if index <= _SLICE:
+                    times.insert(index, at)
+                    queue.open.insert(index, (at, priority, SIMPY, event))
+                    return
+            elif priority == URGENT:
+                queue.push_urgent((at, priority, SIMPY, event))
+                return
+        elif priority == NORMAL and at <= _LAST_TIME:
+            bucket = queue.buckets.get(floor(at * queue.per_s))
+            if bucket is not None:
+                bucket.append((at, priority, SIMPY, event))
+                return
+        if priority == NORMAL:
             queue.push((at, priority, SIMPY, event))
+        else:
+            queue.push_with_priority((at, priority, SIMPY, event))
 
     def peek(self) -> float:
         """Time of the next event, infinity if there is none."""

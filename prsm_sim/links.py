@@ -266,7 +266,7 @@ def _broadcast(
 
 
 def _set_timer(sim: "Sim") -> Callable[[SimContext, str, Seconds], None]:
-    env, push = sim.env, sim.env.queue.push
+    env, push, never = sim.env, sim.env.queue.push, NEVER
 
     def add(ctx: SimContext, name: str) -> Timer:
         if ctx.timers is None:
@@ -280,7 +280,7 @@ def _set_timer(sim: "Sim") -> Callable[[SimContext, str, Seconds], None]:
         except (KeyError, TypeError):
             timer = add(ctx, name)
         timer.deadline = at = env._now + after_s
-        if not timer.queued <= at < NEVER:  # earlier than its entry, infinite or not a number
+        if not timer.queued <= at < never:  # earlier than its entry, infinite or not a number
             if not after_s >= 0.0:
                 raise ValueError(f"timer {name!r} of {ctx.id} is set to {after_s} s from now")
             timer.queued = at

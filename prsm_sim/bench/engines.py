@@ -2,7 +2,8 @@
 
 * *ours*: `Sim` with `ctx`, the network model (exponential delays) and the digest;
 * *SimPy processes*: a process and a `Store` for each peer, and a process for each message on its
-  way, as SimPy's own documentation models a link with latency ("Event Latency");
+  way, which waits for the link's latency and then for the store to take the message, as the
+  producers and consumers in SimPy's documentation of stores do;
 * *heapq*: the least that a hand-written simulator can do: a heap of (time, sequence, closure).
 
 Every engine draws its delays in the way at hand: ours by the network model, from a stream of each
@@ -57,12 +58,12 @@ def on_heapq(workload: Workload) -> Bench:
     """The same on a heap of closures."""
     peers = workload.rivals()
     heap: list[tuple[float, int, Callable[[], None]]] = []
-    sequence, delay = count().__next__, delays()
+    sequence, delay = count(), delays()
     now = 0.0
     handled = 0
 
     def send(me: int, to: int, message: Message) -> None:
-        heappush(heap, (now + delay(), sequence(), lambda: peers[to].handle(send, me, message)))
+        heappush(heap, (now + delay(), next(sequence), lambda: peers[to].handle(send, me, message)))
 
     def run() -> None:
         nonlocal now, handled
@@ -86,7 +87,7 @@ def on_simpy(workload: Workload) -> Bench:
 
     def link(me: int, to: int, message: Message) -> Generator[simpy.Event, Any, None]:
         yield env.timeout(delay())
-        stores[to].put((me, message))
+        yield stores[to].put((me, message))
 
     def send(me: int, to: int, message: Message) -> None:
         env.process(link(me, to, message))

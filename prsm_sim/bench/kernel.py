@@ -23,7 +23,6 @@ from prsm_sim.engine import Environment
 
 Builder = Callable[[], Bench]
 Say = Callable[[str], None]
-ROUNDS = 5
 
 
 def cpu_s(build: Builder) -> tuple[float, int]:
@@ -93,28 +92,28 @@ def _engines_for(workload: Workload) -> dict[str, Builder]:
     }
 
 
-def run(say: Say = lambda _: None, rounds: int = ROUNDS) -> dict[str, Any]:
+def run(say: Say = lambda _: None) -> dict[str, Any]:
     """All figures of the kernel benchmark, under 50 s of wall time.
 
     Args:
         say: called with what is being measured.
-        rounds: interleaved rounds of each workload.
     """
     result: dict[str, Any] = {}
-    for workload in (RandomMessages(100_000), QuorumBroadcast(2), Gossip()):
+    sized = ((RandomMessages(200_000), 3), (QuorumBroadcast(2), 7), (Gossip(), 3))
+    for workload, rounds in sized:
         result[workload.name] = compare(workload.name, _engines_for(workload), rounds, say)
     result["timers"] = compare(
         "timers",
         {
-            "ours": lambda: timers.ours(25),
-            "heapq": lambda: timers.on_heapq(25),
-            "simpy": lambda: timers.on_simpy(25),
+            "ours": lambda: timers.ours(100),
+            "heapq": lambda: timers.on_heapq(100),
+            "simpy": lambda: timers.on_simpy(100),
         },
-        rounds,
+        3,
         say,
     )
     shares = [result[name]["digest_share"] for name in ("random", "pbft_broadcast", "gossip")]
-    models = simpy_models(rounds, say)
+    models = simpy_models(9, say)
     result["digest_share"] = round(statistics.fmean(shares), 3)
     result["simpy_models"] = models
     result["simpy_models_ratio"] = round(

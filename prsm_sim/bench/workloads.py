@@ -5,7 +5,7 @@ sends it. Ours is an actor that is handed a `ctx`; a rival's peer is a plain obj
 the engine's `send`. Random choices are read from prepared lists, so that no engine pays for them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 from typing import Any, Protocol
 
@@ -48,9 +48,9 @@ class Hop(Message, frozen=True):
 class Passer(Actor):
     """Passes tokens on to random others."""
 
-    def __init__(self, next_target: Callable[[], PeerId], last: int) -> None:
+    def __init__(self, targets: Iterator[PeerId], last: int) -> None:
         self.seen = 0
-        self.next_target = next_target
+        self.targets = targets
         self.last = last
 
     @on(Hop)
@@ -59,16 +59,16 @@ class Passer(Actor):
         self.seen += 1
         hops = message.hops
         if hops < self.last:
-            ctx.send(self.next_target(), Hop(hops + 1))
+            ctx.send(next(self.targets), Hop(hops + 1))
 
 
 class RivalPasser:
     """The same for the rivals."""
 
-    def __init__(self, me: int, next_target: Callable[[], int], last: int) -> None:
+    def __init__(self, me: int, targets: Iterator[int], last: int) -> None:
         self.me = me
         self.seen = 0
-        self.next_target = next_target
+        self.targets = targets
         self.last = last
 
     def handle(self, send: Send, sender: int, message: Hop) -> None:
@@ -76,7 +76,7 @@ class RivalPasser:
         self.seen += 1
         hops = message.hops
         if hops < self.last:
-            send(self.me, self.next_target(), Hop(hops + 1))
+            send(self.me, next(self.targets), Hop(hops + 1))
 
 
 class RandomMessages:
@@ -92,13 +92,13 @@ class RandomMessages:
 
     def actors(self, names: tuple[PeerId, ...]) -> Sequence[Callable[[], Actor]]:
         """One passer a peer; all take their targets from one list."""
-        next_target = cycle([names[i] for i in self._targets]).__next__
-        return [lambda: Passer(next_target, self.last)] * self.size
+        targets = cycle([names[i] for i in self._targets])
+        return [lambda: Passer(targets, self.last)] * self.size
 
     def rivals(self) -> Sequence[Rival]:
         """The same for the rivals."""
-        next_target = cycle(self._targets).__next__
-        return [RivalPasser(i, next_target, self.last) for i in range(self.size)]
+        targets = cycle(self._targets)
+        return [RivalPasser(i, targets, self.last) for i in range(self.size)]
 
     def begin(self) -> list[tuple[int, int, Message]]:
         """One token a peer."""
