@@ -37,7 +37,7 @@ check: $(VENV)/.test  ## lint, types, floors and the quick tests (under 2 minute
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q -x -m 'not server and not slow' tests
+	@$(BIN)/python -m pytest -q -x -n auto --dist worksteal -m 'not server and not slow' tests
 
 servers:
 	@scripts/install-servers.sh
