@@ -56,7 +56,7 @@ class SimContext:
     __slots__ = (
         "_peers", "_rng", "_store", "actor", "block", "condition", "drawn", "factory", "held", "id",
         "lock", "mailbox", "noise", "numbers", "rank", "region", "table", "timers", "unlocking",
-        "uplink_free_s", "waiting",
+        "waiting",
     )  # fmt: skip
 
     sim: "Sim"
@@ -241,15 +241,14 @@ class SimContext:
     def crash(self) -> None:
         """Stop and forget everything but the durable store."""
         self.sim.unsubscribe_all(self.id)
-        if self.lock is not None:
-            # An actor that unwinds (a `finally` around an await) is already gone: it says nothing.
-            living = self.__class__
-            self.__class__ = self.sim.muted_type
-            self.lock.coroutine.close()
-            self.__class__ = living
         for timer in (self.timers or {}).values():
             timer.deadline = -1.0
+        # An actor that unwinds (a `finally` around an await) is already gone: it says nothing.
+        living, self.__class__ = self.__class__, self.sim.muted_type
+        if self.lock is not None:
+            self.lock.coroutine.close()
         self.actor = self.lock = self.mailbox = self.timers = self.waiting = self.held = None
+        self.__class__ = living
         self.enter(self.sim.down)
         if self._store is not None:
             self._store.crash(Stream(self.sim.seed, self.id, "storage", str(self.sim.now)))

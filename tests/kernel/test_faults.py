@@ -2,7 +2,7 @@
 
 import pytest
 
-from prsm_sim.actor import Actor, Context, PeerId, UserError, on
+from prsm_sim.actor import Actor, Context, PeerId, UserError, on, reentrant
 from prsm_sim.chance import Stream
 from prsm_sim.faults import Crash, Fault, FaultHealed, FaultStruck, Loss, Partition, Pause
 from prsm_sim.sim import HandlerFailed, Sim
@@ -297,3 +297,24 @@ def test_a_handler_that_fails_on_what_a_pause_held_back_is_named() -> None:
     with pytest.raises(HandlerFailed, match=r"^fragile failed while handling Note\(number=7") as e:
         sim.run()
     assert (e.value.peer, e.value.time_s) == ("fragile", 2.5)
+
+
+def test_what_unwinds_in_a_crash_says_nothing_reentrant_or_not() -> None:
+    class Unwinding(Listener):
+        @on(Note)
+        @reentrant
+        async def note(self, ctx: Context, sender: PeerId, message: Note) -> None:
+            try:
+                await ctx.sleep(10.0)
+            finally:
+                ctx.emit(Saw("unwound"))
+                ctx.send("b", Note(1))
+
+    sim = Sim(1)
+    sim.spawn("a", Unwinding)
+    sim.spawn("b", Listener)
+    log = Log(sim)
+    sim.schedule(Crash(at_s=5, peer="a"))
+    sim.post("a", Note())
+    sim.run(until=20)
+    assert log.rows == []
