@@ -280,7 +280,10 @@ class Sim(World):
         Raises:
             InvariantViolation: a checker found the world wrong.
             HandlerFailed: a handler raised.
+            UserError: `until` is not finite, or a fault names an unknown peer.
         """
+        if until is not None and not abs(until) < NEVER:
+            raise UserError(f"a run cannot end at {until} s; give a finite time, or none at all")
         if not self._specialised:
             self._specialise()
         while self._scheduled < len(self.faults):

@@ -46,6 +46,12 @@ def test_changing_the_world_after_a_peer_has_moved_in_is_refused() -> None:
         sim.connect(networkx.path_graph(3))
 
 
+@pytest.mark.parametrize("until", [float("inf"), float("nan")])
+def test_an_end_that_never_comes_is_refused(until: float) -> None:
+    with pytest.raises(UserError, match="give a finite time"):
+        Sim(1).run(until)
+
+
 def test_a_crash_of_a_peer_that_is_down_is_no_crash() -> None:
     sim = Sim(1)
     sim.spawn("a", Listener)
