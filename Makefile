@@ -39,8 +39,9 @@ check: $(VENV)/.test  ## lint, types, floors and the quick tests (under 2 minute
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q -x -n auto --dist worksteal -m 'not server and not slow' tests
 
+# Without a server its tests are skipped, with the reason; in CI they fail.
 servers:
-	@scripts/install-servers.sh
+	@scripts/install-servers.sh || test -z "$$CI"
 
 test: $(VENV)/.test servers  ## everything: lint, types, units, properties, real servers
 	@$(BIN)/ruff check .
