@@ -76,8 +76,8 @@ class BucketQueue:
     """
 
     __slots__ = (
-        "_opened", "_popped", "_rebuilt", "_rest", "buckets", "due", "ids", "open", "open_id",
-        "open_until", "ordered", "per_s", "times", "unsorted",
+        "_opened", "_popped", "_rebuilt", "_rest", "_since", "buckets", "due", "ids", "open",
+        "open_id", "open_until", "ordered", "per_s", "times", "unsorted",
     )  # fmt: skip
 
     def __init__(self, width_s: float = 0.01) -> None:
@@ -96,6 +96,7 @@ class BucketQueue:
         self._rest: list[Entry] = []
         self._opened = 0
         self._popped = 0
+        self._since = 0
         self._rebuilt = 0
 
     def push(self, entry: Entry) -> None:
@@ -249,10 +250,17 @@ class BucketQueue:
         return waiting + len(self._rest) + len(self.open) - self.taken()
 
     def _tune(self) -> None:
-        """Choose the width anew if buckets have been too full or too empty."""
+        """Choose the width anew if buckets have been too full or too empty.
+
+        A change moves everything queued, so it must be earned: at least as many entries must have
+        been taken since the last one.
+        """
         mean = self._popped / self._opened
+        self._since += self._popped
         self._opened = self._popped = 0
-        if mean > _MOST or 0 < mean < _FEWEST:
+        if not (mean > _MOST or 0 < mean < _FEWEST):
+            return
+        if sum(map(len, self.buckets.values())) <= self._since:
             # One step of at most 16 × at a time: a burst is no trend.
             now = self.open[-1][0] if self.open else 0.0
             self._rebuild(self.per_s * min(16.0, max(1 / 16, mean / _AIM)), now)
@@ -298,7 +306,7 @@ class BucketQueue:
         heapify(self.ids)
         if had_priorities:
             self.unsorted.update(self.ids)
-        self._opened = self._popped = 0
+        self._opened = self._popped = self._since = 0
         self._rebuilt = len(entries)
 
 

@@ -65,16 +65,14 @@ class Chunk:
     __slots__ = ("tables", "taken")
 
     def __init__(self) -> None:
-        self.tables: dict[tuple[int, int], Floats] = {}
+        self.tables: dict[tuple[int, int], bytes] = {}
         self.taken: dict[int, int] = {}
 
     def worth(self, start: int, stop: int) -> bool:
         """Whether the block from draw `start` to `stop` should be computed for all."""
-        if start == 0 or (start, stop) in self.tables:
-            return True
-        return self.taken.get(start, 0) >= _WORTH
+        return (start, stop) in self.tables or self.taken.get(start, 0) >= _WORTH
 
-    def keep(self, start: int, stop: int, table: Floats) -> None:
+    def keep(self, start: int, stop: int, table: bytes) -> None:
         """Keep a table, and let go of the oldest."""
         self.tables[start, stop] = table
         self.taken[stop] = 0
@@ -108,19 +106,17 @@ class Noise:
         else:
             stop = _FIRST if start < _FIRST else start + _NEXT
         chunk = self._chunks[ctx.rank // _CHUNK]
-        if chunk.worth(start, stop):
+        if start == 0 or chunk.worth(start, stop):
             draws = self._row(chunk, ctx.rank, start, stop)
         else:
             stop = stop if crowded else start + _OWN
             key = np.array([self._keys[ctx.rank]], dtype=np.uint64)
-            draws = exponentials(key, start, stop - start)[0]
+            draws = exponentials(key, start, stop - start)[0, ::-1].tobytes()
         ctx.drawn = stop
-        # Draws are taken from the end of a block, which is the cheapest way to take.
-        backwards = draws[::-1]
-        if len(backwards) > 1:
-            ctx.noise = array("d", backwards.tobytes())
-            return ctx.noise.pop()
-        return float(backwards[0])
+        block = array("d", draws)
+        if len(block) > 1:
+            ctx.noise = block
+        return block.pop()
 
     def block(self, ctx: SimContext, count: int) -> Floats:
         """The next `count` draws for a broadcast, shape (count,)."""
@@ -132,15 +128,16 @@ class Noise:
     def _key(self, name: PeerId, concern: str) -> int:
         return int.from_bytes(key_of(self._seed, name, concern)[:8], "little")
 
-    def _row(self, chunk: Chunk, rank: int, start: int, stop: int) -> Floats:
-        """A peer's draws from `start` to `stop`, out of the table of its chunk."""
+    def _row(self, chunk: Chunk, rank: int, start: int, stop: int) -> bytes:
+        """A peer's draws from `start` to `stop`, the last first, as bare doubles."""
         row = rank % _CHUNK
+        size = 8 * (stop - start)
         table = chunk.tables.get((start, stop))
-        if table is None or row >= len(table):
+        if table is None or (row + 1) * size > len(table):
             peers = self._keys[rank - row : rank - row + _CHUNK]
             keys = np.frombuffer(peers, dtype=np.uint64)
-            table = exponentials(keys, start, stop - start)
+            # Draws are taken from the end of a block, which is the cheapest way to take.
+            table = exponentials(keys, start, stop - start)[:, ::-1].tobytes()
             chunk.keep(start, stop, table)
         chunk.taken[stop] = chunk.taken.get(stop, 0) + 1
-        draws: Floats = table[row]
-        return draws
+        return table[row * size : (row + 1) * size]
