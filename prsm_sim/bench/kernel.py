@@ -1,8 +1,8 @@
 """`prsm bench kernel`: how fast the kernel is, as ratios against rivals measured in the same run.
 
 Rounds of all engines are interleaved, so that a disturbance of the machine hits all of them alike;
-what is compared are medians of CPU time an event. A ratio of 15 says that the rival takes 15 times
-as long.
+what is reported are medians over the rounds of the ratio of CPU times. A ratio of 15
+says that the rival takes 15 times as long.
 """
 
 import gc
@@ -35,30 +35,44 @@ def cpu_s(build: Builder) -> tuple[float, int]:
     return time.process_time() - started, bench.events()
 
 
-def interleaved(builders: dict[str, Builder], rounds: int) -> dict[str, tuple[float, int]]:
-    """Median CPU seconds an event, and events, of each engine over interleaved rounds."""
-    times: dict[str, list[float]] = {name: [] for name in builders}
-    events: dict[str, int] = {}
-    for _ in range(rounds):
-        for name, build in builders.items():
-            seconds, events[name] = cpu_s(build)
-            times[name].append(seconds / events[name])
-    return {name: (statistics.median(times[name]), events[name]) for name in builders}
+class Rounds:
+    """CPU seconds an event of several engines, over interleaved rounds.
+
+    Args:
+        builders: the engines by name.
+        rounds: how many.
+    """
+
+    def __init__(self, builders: dict[str, Builder], rounds: int) -> None:
+        self.events: dict[str, int] = {}
+        self._times: dict[str, list[float]] = {name: [] for name in builders}
+        for _ in range(rounds):
+            for name, build in builders.items():
+                seconds, self.events[name] = cpu_s(build)
+                self._times[name].append(seconds / self.events[name])
+
+    def median(self, name: str) -> float:
+        """Median CPU seconds an event of one engine."""
+        return statistics.median(self._times[name])
+
+    def ratio(self, name: str, other: str) -> float:
+        """Median over the rounds of how many times as long `name` took as `other`."""
+        pairs = zip(self._times[name], self._times[other], strict=True)
+        return statistics.median(mine / its for mine, its in pairs)
 
 
 def compare(name: str, builders: dict[str, Builder], rounds: int, say: Say) -> dict[str, Any]:
     """One workload on all engines; `builders` has the keys ours, simpy and heapq, maybe more."""
     say(f"{name} …")
-    medians = interleaved(builders, rounds)
-    ours, events = medians["ours"]
+    measured = Rounds(builders, rounds)
     result: dict[str, Any] = {
-        "events": events,
-        "vs_simpy_process": round(medians["simpy"][0] / ours, 2),
-        "vs_heapq": round(medians["heapq"][0] / ours, 2),
-        "us_per_event": round(ours * 1e6, 3),
+        "events": measured.events["ours"],
+        "vs_simpy_process": round(measured.ratio("simpy", "ours"), 2),
+        "vs_heapq": round(measured.ratio("heapq", "ours"), 2),
+        "us_per_event": round(measured.median("ours") * 1e6, 3),
     }
-    if "undigested" in medians:
-        result["digest_share"] = round(max(0.0, 1.0 - medians["undigested"][0] / ours), 3)
+    if "undigested" in builders:
+        result["digest_share"] = round(max(0.0, 1.0 - measured.ratio("undigested", "ours")), 3)
     return result
 
 
@@ -76,10 +90,8 @@ def simpy_models(rounds: int, say: Say) -> dict[str, float]:
     ratios = {}
     for name in MODELS:
         say(f"SimPy model {name} …")
-        medians = interleaved(
-            {"ours": on(Environment, name), "simpy": on(simpy.Environment, name)}, rounds
-        )
-        ratios[name] = round(medians["simpy"][0] / medians["ours"][0], 3)
+        both = {"ours": on(Environment, name), "simpy": on(simpy.Environment, name)}
+        ratios[name] = round(Rounds(both, rounds).ratio("simpy", "ours"), 3)
     return ratios
 
 
@@ -113,7 +125,7 @@ def run(say: Say = lambda _: None) -> dict[str, Any]:
         say,
     )
     shares = [result[name]["digest_share"] for name in ("random", "pbft_broadcast", "gossip")]
-    models = simpy_models(9, say)
+    models = simpy_models(11, say)
     result["digest_share"] = round(statistics.fmean(shares), 3)
     result["simpy_models"] = models
     result["simpy_models_ratio"] = round(
