@@ -1,6 +1,7 @@
 """The engines of the kernel benchmark: ours, and the two that everyone else would write.
 
-* *ours*: `Sim` with `ctx`, the network model (exponential delays) and the digest;
+* *ours*: `Sim` with `ctx`, the network model (exponential delays) and, unless switched off, the
+  digest;
 * *SimPy processes*: a process and a `Store` for each peer, and a process for each message on its
   way, which waits for the link's latency and then for the store to take the message, as the
   producers and consumers in SimPy's documentation of stores do;
