@@ -77,19 +77,11 @@ def run_live(
         asyncio.run(
             world.run(parameters.duration_s, sample_s=parameters.sample_s, progress=progress)
         )
-    if judge:
-        _close(world)
-    return world
-
-
-def _close(world: Live) -> None:
-    """Judge a run that has ended; what an interrupted one left undone is no finding."""
-    if world.stopped != INTERRUPTED:
+    if judge and world.stopped == INTERRUPTED:
+        world.observatory.close(world.now)
+    elif judge:
         world.observatory.finish(world.now)
-        return
-    world.observatory.sample(world.now)
-    for close in world.observatory.closing:
-        close()
+    return world
 
 
 def _transport(name: str, broker: str | None, run_name: str) -> Transport:

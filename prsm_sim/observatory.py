@@ -75,6 +75,15 @@ class Observatory:
         if first is not None:
             raise first
 
+    def close(self, time_s: Seconds) -> None:
+        """Close a run that stopped early: last sample and closing callbacks, no judgement.
+
+        What such a run left undone is no finding.
+        """
+        self.sample(time_s)
+        for close in self.closing:
+            close()
+
     def verdicts(self) -> list[Verdict]:
         """One verdict a checker, in the order they were added."""
         return [self._verdict(checker) for checker in self.checkers]

@@ -360,9 +360,7 @@ def _finish(world: World, *, judge: bool) -> PrsmError | None:
             if judge:
                 watched.finish(world.now)
             else:
-                watched.sample(world.now)
-                for close in watched.closing:
-                    close()
+                watched.close(world.now)
     except PrsmError as error:
         return error
     return None
