@@ -67,12 +67,18 @@ class LiveContext:
     def send(self, to: PeerId, message: Message) -> None:
         """Send `message` to one peer."""
         if self._life.alive:
+            if self._world.traffic is not None and to != self.id:
+                self._world.traffic[self.id, type(message)] += 1
             self._peer.send(to, message)
 
     def broadcast(self, message: Message, to: tuple[PeerId, ...] | None = None) -> None:
         """Send `message` to each of `to`, by default to all of `peers`; never to oneself."""
         if self._life.alive:
-            self._peer.broadcast(message, self.peers if to is None else to)
+            receivers = self.peers if to is None else to
+            if self._world.traffic is not None:
+                reached = len(receivers) - receivers.count(self.id)
+                self._world.traffic[self.id, type(message)] += reached
+            self._peer.broadcast(message, receivers)
 
     def subscribe(self, topic: Topic) -> None:
         """Receive what is published on `topic`, from now on."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from live.transport import PEER, Address, Count, Deliver, Transport
 from prsm_sim.actor.context import Random
 from prsm_sim.actor.types import PeerId
-from prsm_sim.faults import Partition
+from prsm_sim.faults import Loss, Partition, sides_of
 
 
 class Faulty:
@@ -32,28 +32,29 @@ class Faulty:
         self.inner = inner
         self.loss = 0.0
         self._rng = rng
-        self._losses: list[float] = []
+        self._losses: list[Loss] = []
         self._partitions: list[dict[PeerId, int]] = []
         self._count: Count = _ignore
 
-    def lose(self, rate: float) -> Callable[[], None]:
-        """Begin to lose this share of all messages; returns what heals it."""
-        self._losses.append(rate)
-        return lambda: self._losses.remove(rate)
+    def lose(self, loss: Loss) -> Callable[[], None]:
+        """Begin to lose a share of the messages on some links; returns what heals it."""
+        self._losses.append(loss)
+        return lambda: self._losses.remove(loss)
 
     def separate(self, partition: Partition) -> Callable[[], None]:
         """Begin to separate the groups of `partition`; returns what heals it."""
-        sides = {peer: side for side, group in enumerate(partition.groups) for peer in group}
+        sides = sides_of(partition)
         self._partitions.append(sides)
         return lambda: self._partitions.remove(sides)
 
     def passes(self, sender: PeerId, receiver: PeerId) -> bool:
         """Whether the next message of `sender` reaches `receiver`; counts it when it does not."""
         for sides in self._partitions:
-            if sides.get(sender, 0) != sides.get(receiver, 0):
+            if not sides.get(sender, 1) & sides.get(receiver, 1):
                 self._count("dropped: partition")
                 return False
-        for rate in (self.loss, *self._losses):
+        rates = (loss.rate for loss in self._losses if loss.strikes(sender, receiver))
+        for rate in (self.loss, *rates):
             if rate and self._rng.random() < rate:
                 self._count("dropped: loss")
                 return False

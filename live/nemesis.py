@@ -1,7 +1,8 @@
 """The nemesis: makes a schedule of faults strike a live world, and heals them.
 
 What a fault does to the wire is the transport wrapper's business, what it does to a peer the
-peer's; here is only when.
+peer's; here is only when. Live, the real network, clocks and disks are what they are, so only those
+kinds of faults are known that need no simulated part.
 """
 
 import asyncio
@@ -10,11 +11,22 @@ from typing import TYPE_CHECKING
 
 from live.peer import Peer
 from prsm_sim.actor.errors import UserError
-from prsm_sim.actor.types import PeerId
-from prsm_sim.faults import Crash, Fault, FaultHealed, FaultStruck, Loss, Partition, Pause
+from prsm_sim.faults import (
+    Crash,
+    Fault,
+    FaultHealed,
+    FaultStruck,
+    Loss,
+    Partition,
+    Pause,
+    peers_of,
+    target_of,
+)
 
 if TYPE_CHECKING:
     from live.world import Live
+
+LiveFault = Partition | Loss | Crash | Pause
 
 
 class Nemesis:
@@ -29,9 +41,20 @@ class Nemesis:
         """Let `fault` strike at its time, or at once if that is past.
 
         Raises:
-            UserError: it names a peer that does not exist.
+            UserError: it is of a kind that only the simulator knows, or names a peer that does not
+                exist.
         """
-        for name in _named(fault):
+        if not isinstance(fault, LiveFault):
+            raise UserError(
+                f"the fault {fault.kind!r} works in the simulator only; live there are partition, "
+                "loss, crash and pause"
+            )
+        if isinstance(fault, Crash) and fault.amnesia:
+            raise UserError(
+                f"the crash of {fault.peer!r} at {fault.at_s} s asks for amnesia, and live no "
+                "store is deleted; leave amnesia out, or run this in the simulator"
+            )
+        for name in peers_of(fault):
             if not self._world.has(name):
                 raise UserError(
                     f"the fault {fault.kind!r} at {fault.at_s} s names the peer {name!r}, "
@@ -53,16 +76,16 @@ class Nemesis:
         handle = self._loop.call_later(for_s, fire)
         self._handles.add(handle)
 
-    def _strike(self, fault: Fault) -> None:
+    def _strike(self, fault: LiveFault) -> None:
         self._world.observatory.faults_struck[fault.kind] += 1
         # The fact of a fault is told before those of the peer that it strikes.
-        self._tell(FaultStruck(fault.kind, _target(fault)))
+        self._tell(FaultStruck(fault.kind, target_of(fault)))
         heal = self._apply(fault)
         if fault.for_s is None:
             return
 
         def end() -> None:
-            self._tell(FaultHealed(fault.kind, _target(fault)))
+            self._tell(FaultHealed(fault.kind, target_of(fault)))
             heal()
 
         self._after(fault.for_s, end)
@@ -71,38 +94,18 @@ class Nemesis:
         with self._world.watch("", fact):
             self._world.emit("", fact)
 
-    def _apply(self, fault: Fault) -> Callable[[], None]:
+    def _apply(self, fault: LiveFault) -> Callable[[], None]:
         match fault:
             case Partition():
                 return self._world.transport.separate(fault)
             case Loss():
-                return self._world.transport.lose(fault.rate)
+                return self._world.transport.lose(fault)
             case Crash():
                 peer = self._world.peer(fault.peer)
                 peer.stop()
                 return lambda: _restart(peer)
             case Pause():
                 return _pause(self._world.peer(fault.peer))
-
-
-def _named(fault: Fault) -> tuple[PeerId, ...]:
-    match fault:
-        case Partition():
-            return tuple(name for group in fault.groups for name in group)
-        case Crash() | Pause():
-            return (fault.peer,)
-        case Loss():
-            return ()
-
-
-def _target(fault: Fault) -> str:
-    match fault:
-        case Partition():
-            return " | ".join(" ".join(group) for group in fault.groups)
-        case Crash() | Pause():
-            return fault.peer
-        case Loss():
-            return f"{fault.rate:g} of all messages"
 
 
 def _restart(peer: Peer) -> None:

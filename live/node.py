@@ -18,6 +18,7 @@ from live.world import Live, Recording
 from prsm_sim.actor.errors import UserError
 from prsm_sim.actor.types import Seconds
 from prsm_sim.interrupt import Interrupt, stop_on_interrupt
+from prsm_sim.plan import Plan
 from prsm_sim.scenario import Scenario, ScenarioParameters
 
 P = TypeVar("P", bound=ScenarioParameters)
@@ -38,6 +39,7 @@ def run_live(
     progress: Callable[[Seconds, int], None] | None = None,
     begin: Callable[[Live], None] | None = None,
     judge: bool = True,
+    plan: Plan = (),
 ) -> Live:
     """Run a scenario live, to its end or until Ctrl-C.
 
@@ -52,6 +54,7 @@ def run_live(
         progress: called with the time and the events so far, with every sample of the gauges.
         begin: called with the world when it is built, before it runs.
         judge: close the observatory at the end; False leaves that to the caller.
+        plan: faults to schedule besides the scenario's own.
 
     Returns:
         The world as it was at its end; its `stopped` is ``"interrupted"`` after Ctrl-C.
@@ -71,6 +74,7 @@ def run_live(
         run_name=run_name,
     )
     scenario.build(world, parameters)
+    world.schedule(*plan)
     if begin is not None:
         begin(world)
     with stop_on_interrupt(Interrupt(), lambda: world.stop(INTERRUPTED)):

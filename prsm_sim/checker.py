@@ -2,18 +2,28 @@
 
 A checker reads facts only (`Context.emit`), so the same checker judges a simulation and a live run.
 The first violation stops the run, with its time and the command that replays it. A checker that
-never had anything to judge reports *inconclusive*, not *pass*: a green light over nothing is how
-testbeds lie.
+never had anything to judge, or that gave up, reports *inconclusive*, not *pass*: a green light over
+nothing is how testbeds lie.
+
+`prsm_sim.oracles` has more of them, made of the same base.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from prsm_sim.actor.types import Fact, PeerId, Seconds
 
 Status = Literal["pass", "fail", "inconclusive"]
+F = TypeVar("F", bound=Fact)
+T = TypeVar("T", bound=Fact)
+
+
+def everyone(_: PeerId) -> bool:
+    """Every peer's word counts."""
+    return True
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -21,9 +31,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
     Attributes:
         name: the checker.
-        status: ``pass``, ``fail`` or ``inconclusive`` (it had nothing to judge).
+        status: ``pass``, ``fail`` or ``inconclusive`` (it had nothing to judge, or gave up).
         evaluations: how many times its condition was really evaluated.
-        detail: one sentence; for a failure what is wrong.
+        detail: one sentence; for a failure what is wrong, for an inconclusive one why.
         time_s: world time of the first violation, else None.
         event: number of the first violating event in the trace, else None.
     """
@@ -37,17 +47,37 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Checker:
-    """Base of checkers. Set `name` and `facts`, override `observe` (and `finish` for liveness)."""
+    """Base of checkers. Set `name` and `facts`, override `observe` (and `finish` for liveness).
+
+    Attributes:
+        name: how the verdict is called; unique in a run.
+        facts: the types of facts that `observe` is given (exactly these, no subtypes).
+        judges: whether it gives a verdict; one that does not only watches.
+        evaluations: how often its condition was really evaluated.
+        doubt: why it cannot say that all is well, such as a bound it has reached; unless it has
+            found something wrong, its verdict is *inconclusive*.
+        note: what it has to say when all is well.
+    """
 
     name: str = "checker"
     facts: tuple[type[Fact], ...] = ()
+    judges: bool = True
+    doubt: str = ""
+    note: str = ""
 
     def __init__(self) -> None:
         self.evaluations = 0
 
+    def begin(self, coverage: Counter[str]) -> None:
+        """The run that it is to watch begins; `coverage` counts the labels of that run."""
+
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
         """Judge one fact; return what is wrong, or None. Add to `evaluations` when judging."""
         raise NotImplementedError
+
+    def sample(self, time_s: Seconds) -> str | None:
+        """Called whenever gauges are sampled; return what is wrong, or None."""
+        return None
 
     def finish(self, time_s: Seconds) -> str | None:
         """Judge the run as a whole once it has ended; return what is wrong, or None."""
@@ -62,21 +92,23 @@ class Agreement(Checker):
         slot: the slot a fact fills, such as its sequence number.
         value: what it fills it with, such as an operation's digest.
         trusted: whether a peer counts (Byzantine peers do not).
+        name: how the verdict is called.
     """
-
-    name = "agreement"
 
     def __init__(
         self,
-        fact: type[Fact],
-        slot: Callable[[Fact], Hashable],
-        value: Callable[[Fact], Hashable],
-        trusted: Callable[[PeerId], bool] = lambda _: True,
+        fact: type[F],
+        slot: Callable[[F], Hashable],
+        value: Callable[[F], Hashable],
+        trusted: Callable[[PeerId], bool] = everyone,
+        *,
+        name: str = "agreement",
     ) -> None:
         super().__init__()
+        self.name = name
         self.facts = (fact,)
-        self._slot = slot
-        self._value = value
+        self._slot: Callable[[Any], Hashable] = slot
+        self._value: Callable[[Any], Hashable] = value
         self._trusted = trusted
         self._first: dict[Hashable, tuple[PeerId, Hashable]] = {}
 
@@ -95,31 +127,45 @@ class Agreement(Checker):
 class Order(Checker):
     """Each peer fills its slots in order, without a gap: 1, 2, 3, … also across restarts.
 
-    A peer that recovers may resume at any slot up to the one after its last, and may repeat.
+    A peer that recovers may resume at any slot up to the one after its last, and may repeat. One
+    that takes over another's state goes on after what that state contains.
 
     Args:
         fact: the type of fact that fills a slot.
         slot: the number of the slot a fact fills.
         trusted: whether a peer counts.
+        taken_over: the type of fact by which a peer takes over a state, and the last slot that this
+            contains; None: peers never do.
+        name: how the verdict is called.
     """
-
-    name = "order"
 
     def __init__(
         self,
-        fact: type[Fact],
-        slot: Callable[[Fact], int],
-        trusted: Callable[[PeerId], bool] = lambda _: True,
+        fact: type[F],
+        slot: Callable[[F], int],
+        trusted: Callable[[PeerId], bool] = everyone,
+        *,
+        taken_over: tuple[type[T], Callable[[T], int]] | None = None,
+        name: str = "order",
     ) -> None:
         super().__init__()
+        self.name = name
         self.facts = (fact,)
-        self._slot = slot
+        self._taken_over: type[Fact] | None = None
+        if taken_over is not None:
+            self._taken_over = taken_over[0]
+            self._contained: Callable[[Any], int] = taken_over[1]
+            self.facts = (fact, taken_over[0])
+        self._slot: Callable[[Any], int] = slot
         self._trusted = trusted
         self._last: dict[PeerId, int] = {}
 
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
         """Compare the slot with the peer's last."""
         if not self._trusted(peer):
+            return None
+        if type(fact) is self._taken_over:
+            self._last[peer] = max(self._last.get(peer, 0), self._contained(fact))
             return None
         self.evaluations += 1
         slot, last = self._slot(fact), self._last.get(peer, 0)
@@ -138,13 +184,11 @@ class Always(Checker):
         holds: returns what is wrong, or None.
     """
 
-    def __init__(
-        self, name: str, fact: type[Fact], holds: Callable[[PeerId, Fact], str | None]
-    ) -> None:
+    def __init__(self, name: str, fact: type[F], holds: Callable[[PeerId, F], str | None]) -> None:
         super().__init__()
         self.name = name
         self.facts = (fact,)
-        self._holds = holds
+        self._holds: Callable[[PeerId, Any], str | None] = holds
 
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
         """Judge one fact."""

@@ -245,6 +245,13 @@ class BucketQueue:
             return self._rest[0][0]
         return min(map(_time_of, self.buckets[self.ids[0]])) if self.ids else Infinity
 
+    def remaining(self) -> Iterator[Entry]:
+        """Every entry that has not been taken yet, in no particular order."""
+        yield from self.open[self.taken() :]
+        yield from self._rest
+        for entries in self.buckets.values():
+            yield from entries
+
     def __len__(self) -> int:
         waiting = sum(map(len, self.buckets.values()))
         return waiting + len(self._rest) + len(self.open) - self.taken()

@@ -2,8 +2,9 @@
 
 `send`, `broadcast` and `set_timer` run for nearly every event, so they are made once a world, as
 closures over the queue, and only for what is switched on: without loss no draw is made for loss. A
-fault that changes the network (a partition, extra loss) makes them anew, so a healthy network never
-asks whether it is broken.
+fault of the network makes them anew, so a healthy network never asks whether it is broken. A struck
+link draws the same numbers as a healthy one, and hands its letters to the wire (`prsm_sim.nemesis`)
+instead of the queue.
 
 Each sender has its own stream of standard exponential draws (`prsm_sim.noise`), and every random
 quantity of a link is a function of such draws: an exponential delay is ``mean · e``, a loss of
@@ -20,10 +21,12 @@ import numpy as np
 from prsm_sim.actor.codec import encode
 from prsm_sim.actor.errors import UserError
 from prsm_sim.actor.types import Message, PeerId, Seconds
-from prsm_sim.chance import exp, log, normal_quantile
+from prsm_sim.chance import Floats, exp, log, normal_quantile
+from prsm_sim.engine import Entry
 from prsm_sim.internal import NEVER, Timer
 from prsm_sim.network import REGIONS, ROUND_TRIP_MS, Latency, Network
 from prsm_sim.process import SimContext
+from prsm_sim.traffic import counted
 
 if TYPE_CHECKING:
     from prsm_sim.sim import Sim
@@ -104,19 +107,27 @@ def specialise(sim: "Sim") -> None:
     context = sim.context_type
     network = sim.network
     whole = not (
-        sim.loss_share() or sim.partitions or network.duplication or network.reordering
+        network.loss or network.duplication or network.reordering
         or network.bandwidth_bytes_s or network.links
     )  # fmt: skip
     law = network.latency.law
-    plain = whole and law == "exponential" and not network.regional
-    send = _plain_send(sim) if plain else _general_send(sim)
-    vectorised = _vector_broadcast(sim) if whole and law in ("fixed", "exponential") else None
+    vectorisable = whole and law in ("fixed", "exponential")
+    vectorised: Callable[[SimContext, Group, Message], None] | None = None
+    if sim.nemesis.wire.is_struck:
+        send = _struck_send(sim)
+        vectorised = _struck_broadcast(sim) if vectorisable else None
+    else:
+        plain = whole and law == "exponential" and not network.regional
+        send = _plain_send(sim) if plain else _general_send(sim, sim.env.queue.push)
+        vectorised = _vector_broadcast(sim) if vectorisable else None
     hot = {
         "now": property(_now(sim)),
         "send": send,
         "broadcast": _broadcast(sim, send, vectorised),
-        "set_timer": _set_timer(sim),
+        "set_timer": _drifting_set_timer(sim) if sim.clocks.drifting else _set_timer(sim),
     }
+    if sim.traffic is not None:
+        hot |= counted(sim.traffic, hot)
     for name, method in hot.items():
         setattr(context, name, method)
 
@@ -158,13 +169,18 @@ def _plain_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
     return send
 
 
-def _general_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
-    """`send` for any network: partitions, loss, bandwidth, reordering, duplication."""
-    env, hosts, push, draw_block = sim.env, sim.env.hosts, sim.env.queue.push, sim.noise.draw
+def _general_send(
+    sim: "Sim", push: Callable[[Entry], None]
+) -> Callable[[SimContext, PeerId, Message], None]:
+    """`send` for any network: loss, bandwidth, reordering, duplication; `push` takes each letter.
+
+    Over a whole network it draws what `_plain_send` draws.
+    """
+    env, hosts, draw_block = sim.env, sim.env.hosts, sim.noise.draw
     nowhere = sim.nowhere
-    network, base, partitions, drop = sim.network, sim.base_s, sim.partitions, sim.drop
+    network, base, drop = sim.network, sim.base_s, sim.drop
     law, laws = delay_law(network.latency), laws_of_links(network)
-    lost_below = below(sim.loss_share())
+    lost_below = below(network.loss)
     doubled_below, held_below = below(network.duplication), below(network.reordering)
     bandwidth, uplink_free_s = network.bandwidth_bytes_s, sim.uplink_free_s
 
@@ -186,10 +202,6 @@ def _general_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
         if to == ctx.id:
             push((now, to, to, message))
             return
-        for sides in partitions:
-            if sides.get(ctx.id, 0) != sides.get(to, 0):
-                drop("partition")
-                return
         if lost_below and draw(ctx) < lost_below:
             drop("loss")
             return
@@ -205,6 +217,36 @@ def _general_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
     return send
 
 
+def _struck_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
+    """`send` while there are faults of the network."""
+    queue, wire = sim.env.queue, sim.nemesis.wire
+    announce, healthy = wire.announce, _general_send(sim, wire.carry)
+
+    def send(ctx: SimContext, to: PeerId, message: Message) -> None:
+        if to == ctx.id:
+            queue.push((sim.env._now, to, to, message))
+            return
+        announce(ctx.id, to)
+        healthy(ctx, to, message)
+
+    return send
+
+
+def _struck_broadcast(sim: "Sim") -> Callable[[SimContext, Group, Message], None]:
+    """Broadcast to many while there are faults; draws what `_vector_broadcast` draws."""
+    env, wire, block = sim.env, sim.nemesis.wire, sim.noise.block
+    mean = sim.network.latency.mean_s
+    fixed = sim.network.latency.law == "fixed"
+
+    def broadcast(ctx: SimContext, group: Group, message: Message) -> None:
+        at = _arrivals(env._now, mean, fixed, group.bases[ctx.region], ctx, block)
+        for due, name in zip(at.tolist(), group.names, strict=True):
+            wire.announce(ctx.id, name)
+            wire.carry((due, ctx.id, name, message))
+
+    return broadcast
+
+
 def _vector_broadcast(sim: "Sim") -> Callable[[SimContext, Group, Message], None]:
     """Broadcast to many over a whole network: all delays in a few calls of numpy."""
     env, queue = sim.env, sim.env.queue
@@ -214,12 +256,7 @@ def _vector_broadcast(sim: "Sim") -> Callable[[SimContext, Group, Message], None
 
     def broadcast(ctx: SimContext, group: Group, message: Message) -> None:
         me, names, open_id = ctx.id, group.names, queue.open_id
-        if fixed:
-            at = group.bases[ctx.region] + (env._now + mean)
-        else:
-            at = block(ctx, len(names)) * mean
-            at += group.bases[ctx.region]
-            at += env._now
+        at = _arrivals(env._now, mean, fixed, group.bases[ctx.region], ctx, block)
         per_s = queue.per_s
         if per_s > _FINEST:  # a bucket's number may need more than 64 bits
             for due, name in zip(at.tolist(), names, strict=True):
@@ -237,6 +274,23 @@ def _vector_broadcast(sim: "Sim") -> Callable[[SimContext, Group, Message], None
                 push((due, me, name, message))
 
     return broadcast
+
+
+def _arrivals(
+    now: Seconds,
+    mean: Seconds,
+    fixed: bool,
+    bases: Floats,
+    ctx: SimContext,
+    block: Callable[[SimContext, int], Floats],
+) -> Floats:
+    """When a broadcast arrives at each receiver, shape (n,), from base delays of the same shape."""
+    if fixed:
+        return bases + (now + mean)
+    at = block(ctx, len(bases)) * mean
+    at += bases
+    at += now
+    return at
 
 
 def _broadcast(
@@ -285,5 +339,15 @@ def _set_timer(sim: "Sim") -> Callable[[SimContext, str, Seconds], None]:
                 raise ValueError(f"timer {name!r} of {ctx.id} is set to {after_s} s from now")
             timer.queued = at
             push((at, ctx.id, ctx.id, timer))
+
+    return set_timer
+
+
+def _drifting_set_timer(sim: "Sim") -> Callable[[SimContext, str, Seconds], None]:
+    """`set_timer` while some clocks are too fast or too slow."""
+    right, span_s = _set_timer(sim), sim.clocks.span_s
+
+    def set_timer(ctx: SimContext, name: str, after_s: Seconds) -> None:
+        right(ctx, name, span_s(ctx.id, after_s))
 
     return set_timer

@@ -28,6 +28,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         source_sha256: digest of that file when it ran.
         parameters: every parameter of the run, defaults included, as JSON values.
         seed: the seed of the run.
+        plan: the faults that were scheduled besides the scenario's own.
         version: version of this package.
         python: version of the interpreter.
         git: revision of the checkout that ran, ``-dirty`` if it had changes; None if installed.
@@ -54,6 +55,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     source_sha256: str | None = None
     parameters: dict[str, Any]
     seed: int
+    plan: list[dict[str, Any]] = []
     version: str
     python: str
     git: str | None = None
@@ -81,6 +83,7 @@ def new_manifest(
     seed: int,
     world: str,
     source: Path | None = None,
+    plan: list[dict[str, Any]] | None = None,
 ) -> Manifest:
     """The manifest of a run that begins now: what is run, and by what versions."""
     assert world in ("sim", "live")
@@ -90,6 +93,7 @@ def new_manifest(
         source_sha256=None if source is None else file_sha256(source),
         parameters=dict(parameters),
         seed=seed,
+        plan=list(plan or ()),
         version=prsm_sim.__version__,
         python=platform.python_version(),
         git=_git_revision(),

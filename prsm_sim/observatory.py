@@ -27,11 +27,12 @@ class Observatory:
         self.faults_struck: Counter[str] = Counter()
         self.closing: list[Callable[[], None]] = []
         self._observers: dict[type[Fact], list[Observer]] = {}
-        self._violations: dict[str, InvariantViolation] = {}
+        self._violations: dict[Checker, InvariantViolation] = {}
 
     def check(self, checker: Checker) -> None:
         """Have `checker` judge every fact of its types from now on."""
         self.checkers.append(checker)
+        checker.begin(self.coverage)
 
         def judge(time_s: Seconds, peer: PeerId, fact: Fact) -> None:
             wrong = checker.observe(time_s, peer, fact)
@@ -53,7 +54,14 @@ class Observatory:
             observer(time_s, peer, fact)
 
     def sample(self, time_s: Seconds) -> None:
-        """Read every gauge once."""
+        """Read every gauge once, and let checkers look; raises `InvariantViolation`."""
+        self._read(time_s)
+        for checker in self.checkers:
+            wrong = checker.sample(time_s)
+            if wrong is not None:
+                raise self._violation(checker, wrong, time_s)
+
+    def _read(self, time_s: Seconds) -> None:
         for name, read in self.gauges.items():
             self.series.append((time_s, name, float(read())))
 
@@ -63,10 +71,12 @@ class Observatory:
         Raises:
             InvariantViolation: the first that a checker found, after all have had their say.
         """
-        self.sample(time_s)
+        self._read(time_s)
         first: InvariantViolation | None = None
         for checker in self.checkers:
-            wrong = None if checker.name in self._violations else checker.finish(time_s)
+            if checker in self._violations:
+                continue
+            wrong = checker.sample(time_s) or checker.finish(time_s)
             if wrong is not None:
                 violation = self._violation(checker, wrong, time_s)
                 first = first or violation
@@ -80,25 +90,26 @@ class Observatory:
 
         What such a run left undone is no finding.
         """
-        self.sample(time_s)
+        self._read(time_s)
         for close in self.closing:
             close()
 
     def verdicts(self) -> list[Verdict]:
         """One verdict a checker, in the order they were added."""
-        return [self._verdict(checker) for checker in self.checkers]
+        return [self._verdict(checker) for checker in self.checkers if checker.judges]
 
     def _verdict(self, checker: Checker) -> Verdict:
-        violation = self._violations.get(checker.name)
+        violation = self._violations.get(checker)
         if violation is not None:
             return Verdict(
                 checker.name, "fail", checker.evaluations, violation.what, violation.time_s
             )
-        if checker.evaluations == 0:
-            return Verdict(checker.name, "inconclusive", 0, "it had nothing to judge")
-        return Verdict(checker.name, "pass", checker.evaluations)
+        if checker.doubt or checker.evaluations == 0:
+            why = checker.doubt or "it had nothing to judge"
+            return Verdict(checker.name, "inconclusive", checker.evaluations, why)
+        return Verdict(checker.name, "pass", checker.evaluations, checker.note)
 
     def _violation(self, checker: Checker, wrong: str, time_s: Seconds) -> InvariantViolation:
         violation = InvariantViolation(checker.name, wrong, time_s)
-        self._violations.setdefault(checker.name, violation)
+        self._violations.setdefault(checker, violation)
         return violation

@@ -30,7 +30,8 @@ class Operations:
         """Begin `operation`; call `finish` once with its outcome, never before returning."""
         match operation.port, operation.verb:
             case "clock", "sleep":
-                self._after(ctx, operation.arguments[0], finish)
+                for_s = self._sim.clocks.span_s(ctx.id, operation.arguments[0])
+                self._after(ctx, for_s, finish)
             case "clock", "gather":
                 self._gather(ctx, operation.arguments, finish)
             case "peers", "ask":
@@ -63,7 +64,7 @@ class Operations:
         def give_up(_: Outcome) -> None:
             ctx.settle(number, TimedOut())
 
-        late = self._after(ctx, timeout_s, give_up)
+        late = self._after(ctx, self._sim.clocks.span_s(ctx.id, timeout_s), give_up)
 
     def _gather(
         self, ctx: SimContext, operations: tuple[Operation[Any], ...], finish: Finish

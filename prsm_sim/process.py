@@ -125,9 +125,14 @@ class SimContext(Hot):
         return self._peers
 
     @property
+    def own_peers(self) -> tuple[PeerId, ...] | None:
+        """Neighbours, if the topology names them."""
+        return self._peers
+
+    @property
     def wall(self) -> Seconds:
         """Wall clock of this peer, Unix seconds."""
-        return WALL_EPOCH_S + self.sim.now
+        return WALL_EPOCH_S + self.sim.now + self.sim.clocks.error_s(self.id)
 
     @property
     def rng(self) -> Stream:
@@ -247,8 +252,13 @@ class SimContext(Hot):
             self.mailbox = deque()
         self.mailbox.append((sender, message))
 
-    def crash(self) -> None:
-        """Stop and forget everything but the durable store."""
+    def wakeful(self) -> "Condition":
+        """The condition of this peer when nothing is wrong with it: running or busy."""
+        assert self.actor is not None, "a peer that is down is in no other condition"
+        return self.sim.conditions(type(self.actor))[self.lock is not None]
+
+    def crash(self, *, amnesia: bool = False) -> None:
+        """Stop and forget everything but the durable store; with `amnesia` that as well."""
         self.sim.unsubscribe_all(self.id)
         for timer in (self.timers or {}).values():
             timer.deadline = -1.0
@@ -259,19 +269,25 @@ class SimContext(Hot):
         self.actor = self.lock = self.mailbox = self.timers = self.waiting = self.held = None
         self.__class__ = living
         self.enter(self.sim.down)
+        if self.id in self.sim.slowed:
+            self.sim.slowed[self.id].forget()
         if self._store is not None:
             self._store.crash(Stream(self.sim.seed, self.id, "storage", str(self.sim.now)))
+            if amnesia:
+                self._store.wipe()
 
     def restart(self) -> None:
         """Come back with a new actor object and what the store holds."""
         self.actor = self.factory()
-        self.enter(self.sim.conditions(type(self.actor))[0])
+        self.enter(self.wakeful())
         self.take("", Start(restart=True))
+        if self.id in self.sim.slowed:
+            self.enter(self.sim.slow)
 
-    def pause(self) -> None:
-        """Stand still: whatever arrives is held back, in order."""
+    def pause(self, held: list[tuple[PeerId, Any]]) -> None:
+        """Stand still: whatever arrives is held back in `held`, in order."""
         if self.actor is not None and self.held is None:
-            self.held = []
+            self.held = held
             self.enter(self.sim.paused)
 
     def go_on(self) -> None:
@@ -279,7 +295,10 @@ class SimContext(Hot):
         if self.actor is None or self.held is None:
             return
         held, self.held = self.held, None
-        self.enter(self.sim.conditions(type(self.actor))[self.lock is not None])
+        slowness = self.sim.slowed.get(self.id)
+        self.enter(self.wakeful() if slowness is None else self.sim.slow)
+        if slowness is not None:
+            slowness.work()
         for sender, message in held:
             self.take(sender, message)
 

@@ -16,10 +16,13 @@ from prsm_sim.actor.errors import UserError
 from prsm_sim.guard import Guard
 from prsm_sim.parameters import did_you_mean
 from prsm_sim.scenario import Scenario
+from prsm_sim.validation import Validation
 
 SCENARIOS = "prsm_sim.scenarios"
 WORLDS = "prsm_sim.worlds"
 DASHBOARDS = "prsm_sim.dashboards"
+VALIDATIONS = "prsm_sim.validations"
+BENCHMARKS = "prsm_sim.benchmarks"
 DISTRIBUTION = "prsm-sim"
 CLASHING_PACKAGES = ("agents",)
 """Import names of ours that an unrelated public distribution uses too."""
@@ -108,6 +111,33 @@ def find_dashboard(name: str) -> Any:
         UserError: it is not installed.
     """
     return _required(DASHBOARDS, name, "the dashboard")
+
+
+def validation_names() -> list[str]:
+    """Names of the installed validations, sorted."""
+    return sorted({entry.name for entry in entry_points(group=VALIDATIONS)})
+
+
+def find_validation(name: str) -> Validation:
+    """The installed validation `name`.
+
+    Raises:
+        UserError: there is none; the text says which is nearest.
+    """
+    entry = _entry(VALIDATIONS, name)
+    if entry is None:
+        raise UserError(f"{name}: no such validation{did_you_mean(name, validation_names())}")
+    found: Validation = _load(entry)
+    return found
+
+
+def find_benchmark(name: str) -> Any:
+    """The function that measures the benchmark `name` (``consensus``).
+
+    Raises:
+        UserError: it is not installed.
+    """
+    return _required(BENCHMARKS, name, f"the benchmark {name}")
 
 
 def _required(group: str, name: str, what: str) -> Any:

@@ -18,6 +18,7 @@ from prsm_sim.actor.types import PeerId, Seconds
 from prsm_sim.interrupt import Interrupt, Progress
 from prsm_sim.manifest import file_sha256
 from prsm_sim.parameters import build_parameters
+from prsm_sim.plan import load_plan
 from prsm_sim.recorder import describe_event
 from prsm_sim.registry import find_scenario
 from prsm_sim.run_folder import Event, RunFolder, show_path
@@ -70,7 +71,7 @@ def replay(
     Raises:
         UserError: it was a live run or is unfinished, or its scenario is no longer there.
     """
-    scenario, parameters, source, warnings = _again(folder)
+    scenario, parameters, source, warnings = again(folder)
     if folder.manifest.status == "running":
         raise UserError(
             f"{folder.path}: still running or killed, so there is no digest to compare; "
@@ -86,6 +87,7 @@ def replay(
             runs_dir=runs_dir,
             progress=progress,
             source=source,
+            plan=load_plan(folder.manifest.plan, str(folder.path)),
         )
     return Replayed(result=result, same=result.digest == folder.manifest.digest, warnings=warnings)
 
@@ -103,6 +105,7 @@ def _as_far(
     run = Run(scenario, parameters, folder.manifest.seed, kind="sim", runs_dir=None)
     stop.sim = sim = Sim(folder.manifest.seed, recorder=interrupt)
     scenario.build(sim, parameters)
+    sim.schedule(*load_plan(folder.manifest.plan, str(folder.path)))
     run.begin(sim)
     failure = drive(sim, parameters, interrupt)
     return run.end(sim, digest=sim.digest, events=sim.events, failure=failure, interrupted=True)
@@ -131,11 +134,12 @@ def replay_until(
     Raises:
         UserError: it was a live run, or its scenario is no longer there.
     """
-    scenario, parameters, _, warnings = _again(folder)
+    scenario, parameters, _, warnings = again(folder)
     tail = Tail(until, keep)
     interrupt = Interrupt(tail, progress)
     sim = Sim(folder.manifest.seed, recorder=interrupt)
     scenario.build(sim, parameters)
+    sim.schedule(*load_plan(folder.manifest.plan, str(folder.path)))
     failure = drive(sim, parameters, interrupt)
     return Passage(
         events=tail.events(),
@@ -172,7 +176,7 @@ class Tail:
         return [describe_event(n, event) for n, event in self._kept]
 
 
-def _again(
+def again(
     folder: RunFolder,
 ) -> tuple[Scenario[Any], ScenarioParameters, Path | None, tuple[str, ...]]:
     """The scenario and parameters of a recorded run, and what has changed since."""

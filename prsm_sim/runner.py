@@ -22,6 +22,7 @@ from prsm_sim.checker import Verdict
 from prsm_sim.guard import Guard
 from prsm_sim.interrupt import Interrupt, Progress, stop_on_interrupt
 from prsm_sim.manifest import Manifest, RunStatus, new_manifest
+from prsm_sim.plan import Plan, dump_plan
 from prsm_sim.recorder import Recorder, to_json
 from prsm_sim.scenario import Scenario, ScenarioParameters
 from prsm_sim.sim import Sim
@@ -72,6 +73,7 @@ class Run:
         runs_dir: where to keep the folder; None keeps none.
         record_events: whether to record events; a number records at most so many.
         source: the Python file of the scenario, if it is not installed.
+        plan: faults to schedule besides the scenario's own.
 
     Attributes:
         recorder: give it to the world; None if no events are to be recorded.
@@ -88,6 +90,7 @@ class Run:
         runs_dir: Path | str | None,
         record_events: bool | int = True,
         source: Path | None = None,
+        plan: Plan = (),
     ) -> None:
         self._folder = Recorder(events=record_events)
         self._runs_dir = runs_dir
@@ -98,6 +101,7 @@ class Run:
             seed=seed,
             world=kind,
             source=source,
+            plan=dump_plan(plan),
         )
         self._began_s = time.perf_counter()
         self.began = False
@@ -208,6 +212,7 @@ def simulate(
     record_events: bool | int = True,
     progress: Progress | None = None,
     source: Path | None = None,
+    plan: Plan = (),
 ) -> RunResult:
     """Run a scenario in the simulator.
 
@@ -219,6 +224,7 @@ def simulate(
         record_events: whether to record events; a number records at most so many, the first ones.
         progress: called now and then with virtual time and events so far.
         source: the Python file that holds the scenario, if it is not installed.
+        plan: faults to schedule besides the scenario's own.
 
     Raises:
         UserError: the scenario refuses its parameters, or `runs_dir` cannot be written.
@@ -231,10 +237,12 @@ def simulate(
         runs_dir=runs_dir,
         record_events=record_events,
         source=source,
+        plan=plan,
     )
     interrupt = Interrupt(run.recorder, progress)
     sim = Sim(seed, recorder=None if run.recorder is None else interrupt)
     scenario.build(sim, parameters)
+    sim.schedule(*plan)
     run.begin(sim)
     with run.kept(sim):
         failure = drive(sim, parameters, interrupt)
@@ -265,6 +273,7 @@ def run_elsewhere(
     record_events: bool | int = True,
     progress: Progress | None = None,
     source: Path | None = None,
+    plan: Plan = (),
     **options: object,
 ) -> RunResult:
     """Run a scenario in another world than the simulator (the live one), and keep its folder.
@@ -275,6 +284,7 @@ def run_elsewhere(
         run_world: ``run_world(scenario, parameters, seed, recorder=…, progress=…, begin=…,
             judge=False, **options)`` runs the scenario and returns the world; it calls `begin` with
             the world when it is built, and `progress` once it is up and now and then after.
+        plan: faults to schedule besides the scenario's own.
         options: what `run_world` takes besides.
 
     Raises:
@@ -288,6 +298,7 @@ def run_elsewhere(
         runs_dir=runs_dir,
         record_events=record_events,
         source=source,
+        plan=plan,
     )
     built: list[World] = []
 
@@ -299,6 +310,7 @@ def run_elsewhere(
             progress(time_s, events)
 
     options |= {"recorder": run.recorder, "progress": on_progress, "begin": built.append}
+    options |= {"plan": plan} if plan else {}
     failure = _failure_of(
         lambda: run_world(scenario, parameters, seed, judge=False, **options), run, built
     )

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from prsm_sim.actor.context import Random
+
 if TYPE_CHECKING:
     from prsm_sim.world import World
 
@@ -28,6 +30,7 @@ class ScenarioParameters(BaseModel):
 
 
 P = TypeVar("P", bound=ScenarioParameters)
+Variants = Callable[[Random], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class Scenario(Generic[P]):
         parameters: the type of its parameters.
         build: called once with a fresh world; registers all that the run needs.
         live_defaults: parameters that a live run sets unless the user does (a smaller load, say).
+        variants: draws the parameters that a fuzzer varies from seed to seed, such as the size of a
+            committee; None: it varies nothing.
+        shrinks: names of whole numbers that a shrinker may make smaller, such as how much is done.
     """
 
     name: str
@@ -47,16 +53,22 @@ class Scenario(Generic[P]):
     parameters: type[P]
     build: Callable[["World", P], None]
     live_defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    variants: Variants | None = None
+    shrinks: tuple[str, ...] = ()
 
 
 def scenario(
-    parameters: type[P], *, live_defaults: Mapping[str, Any] | None = None
+    parameters: type[P],
+    *,
+    live_defaults: Mapping[str, Any] | None = None,
+    variants: Variants | None = None,
+    shrinks: tuple[str, ...] = (),
 ) -> Callable[[Callable[["World", P], None]], Scenario[P]]:
     """Turn a build function into a `Scenario` named after it."""
 
     def make(build: Callable[["World", P], None]) -> Scenario[P]:
         summary = (build.__doc__ or build.__name__).strip().splitlines()[0]
         defaults = MappingProxyType(dict(live_defaults or {}))
-        return Scenario(build.__name__, summary, parameters, build, defaults)
+        return Scenario(build.__name__, summary, parameters, build, defaults, variants, shrinks)
 
     return make

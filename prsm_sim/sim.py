@@ -16,6 +16,8 @@ from prsm_sim.guard import Guard
 from prsm_sim.internal import NEVER, Start, Timer
 from prsm_sim.links import base_delays, region_index, specialise
 from prsm_sim.nemesis import Nemesis
+from prsm_sim.nemesis.clocks import Clocks
+from prsm_sim.nemesis.slowness import SLOW, Slowness
 from prsm_sim.noise import Noise
 from prsm_sim.notary import Notary
 from prsm_sim.operations import Operations
@@ -167,6 +169,7 @@ class Sim(World):
     kind = "sim"
     down = DOWN
     paused = PAUSED
+    slow = SLOW
 
     def __init__(self, seed: int = 0, recorder: Sink | None = None, *, digest: bool = True) -> None:
         super().__init__(seed)
@@ -176,8 +179,8 @@ class Sim(World):
         self.notary = Notary(seed)
         self.operations = Operations(self)
         self.nemesis = Nemesis(self)
-        self.partitions: list[dict[PeerId, int]] = []
-        self.extra_losses: list[float] = []
+        self.clocks = Clocks(self)
+        self.slowed: dict[PeerId, Slowness] = {}
         self.base_s = base_delays(regional=False)
         self.uplink_free_s: dict[PeerId, Seconds] = {}
         self.nowhere = Nowhere(self)
@@ -358,13 +361,6 @@ class Sim(World):
         if queue.open[index][3] is message:  # it may also come from a mailbox
             queue.open[index] = _DISREGARDED
             self.env.disregarded = True
-
-    def loss_share(self) -> float:
-        """Share of messages that links lose at present."""
-        kept = 1.0 - self.network.loss
-        for share in self.extra_losses:
-            kept *= 1.0 - share
-        return 1.0 - kept if self.extra_losses else self.network.loss
 
     # The run.
 

@@ -14,10 +14,12 @@ from prsm_sim.actor.errors import UserError
 from prsm_sim.actor.types import Fact, PeerId, Seconds
 from prsm_sim.chance import Stream
 from prsm_sim.checker import Checker
+from prsm_sim.exposure import Exposure
 from prsm_sim.faults import Fault
 from prsm_sim.network import Network
 from prsm_sim.observatory import Observatory, Observer
 from prsm_sim.ports import Adapter
+from prsm_sim.traffic import Traffic
 
 if TYPE_CHECKING:
     import networkx
@@ -42,8 +44,11 @@ class World(ABC):
         self.observatory = Observatory()
         self.adapters: dict[str, Adapter] = {}
         self.faults: list[Fault] = []
+        self.exposure = Exposure(peers=())
+        self._distrusted: set[PeerId] = set()
         self.neighbours: dict[PeerId, tuple[PeerId, ...]] = {}
         self.stopped: str | None = None
+        self.traffic: Traffic | None = None
         self.inhabited = False
         """Whether a peer has been spawned."""
 
@@ -100,6 +105,12 @@ class World(ABC):
         """A random stream for building the world, one a purpose; independent of the actors'."""
         return Stream(self.seed, "world", purpose)
 
+    def count_traffic(self) -> Traffic:
+        """Count the messages that peers send; raises `UserError` once a peer has been spawned."""
+        self._must_be_empty("count_traffic")
+        self.traffic = Traffic()
+        return self.traffic
+
     def provide(self, port: str, adapter: Adapter) -> None:
         """Answer the operations on `port` (one of ``models blobs chain tools``) by `adapter`."""
         if port not in PORTS:
@@ -109,6 +120,15 @@ class World(ABC):
     def schedule(self, *faults: Fault) -> None:
         """Let these faults strike at their times."""
         self.faults.extend(faults)
+        self._distrusted.update(filter(None, (fault.distrusted for fault in faults)))
+
+    def expose(self, exposure: Exposure) -> None:
+        """Say what a nemesis may strike here; a fuzzer draws its plans within these limits."""
+        self.exposure = exposure
+
+    def is_honest(self, peer: PeerId) -> bool:
+        """Whether no scheduled fault makes this peer lie or forget: the oracles' idea of trust."""
+        return peer not in self._distrusted
 
     def check(self, *checkers: Checker) -> None:
         """Have these checkers judge the run while it goes on."""

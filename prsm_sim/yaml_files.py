@@ -8,6 +8,7 @@ wrong; together they give the position.
 """
 
 from collections.abc import Callable, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,8 @@ class ScenarioFile(BaseModel):
         scenario: name of a scenario, or path of a Python file (relative to this file).
         seed: seed of the run.
         parameters: overrides of the scenario's parameters; the rest keep their defaults.
+        faults: what goes wrong besides what the scenario says: mappings with a ``kind``, or lines
+            such as ``at 10 s partition halves for 20 s``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +43,7 @@ class ScenarioFile(BaseModel):
     scenario: str = Field(min_length=1)
     seed: int | None = Field(None, ge=0, lt=1 << 64)
     parameters: dict[str, Any] = {}
+    faults: list[dict[str, Any] | str] = []
 
 
 class Document:
@@ -138,6 +142,17 @@ def load_yaml(path: Path | str, model: type[M]) -> M:
         UserError: one line, ``file:line:column: what is wrong and how to mend it``.
     """
     return read_yaml(path).validate(model)
+
+
+def dump_yaml(values: object) -> str:
+    """Plain values as YAML text, short lists on one line."""
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = None
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.width = 100
+    stream = StringIO()
+    writer.dump(values, stream)
+    return stream.getvalue()
 
 
 def check_parameters(document: Document, parameters: type[ScenarioParameters]) -> None:

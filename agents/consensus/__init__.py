@@ -6,19 +6,30 @@ ordered. Consensus never looks into an operation; scenarios and live nodes injec
 
 from agents.consensus.byzantine import Equivocator
 from agents.consensus.client import ConsensusClient, Result
-from agents.consensus.facts import ConflictingMessages, Executed, ReplyAccepted, ViewChanged
-from agents.consensus.machine import StateMachine
+from agents.consensus.evidence import Evidence, verify_evidence
+from agents.consensus.facts import (
+    CheckpointStable,
+    ConflictingMessages,
+    Executed,
+    ReplyAccepted,
+    StateTransferred,
+    ViewChanged,
+)
+from agents.consensus.machine import ReadableMachine, StateMachine
 from agents.consensus.messages import Reply, Request
 from agents.consensus.replica import Replica
 from agents.consensus.rules import Committee, fault_limit, quorum
 from agents.consensus.settings import Settings
 
 __all__ = [
+    "CheckpointStable",
     "Committee",
     "ConflictingMessages",
     "ConsensusClient",
     "Equivocator",
+    "Evidence",
     "Executed",
+    "ReadableMachine",
     "Replica",
     "Reply",
     "ReplyAccepted",
@@ -26,7 +37,9 @@ __all__ = [
     "Result",
     "Settings",
     "StateMachine",
+    "StateTransferred",
     "ViewChanged",
     "fault_limit",
     "quorum",
+    "verify_evidence",
 ]

@@ -5,13 +5,16 @@ Here it is receiver-driven: a replica that stands still although it knows of unf
 says where it stands (`Fetch`), and each other replica repeats what could be missing: the new-view
 message, its view-change, its votes, and batches that it has executed. One replica's word about an
 executed batch proves nothing; the same digest from f + 1 replicas includes a correct one, and a
-correct replica executes only what is committed.
+correct replica executes only what is committed. Batches that were forgotten after a checkpoint
+cannot be had this way; then the answer is the proof of that checkpoint, and `transfer` obtains the
+state.
 
 While requests progress the timer only looks, so undisturbed operation sends no extra message.
 """
 
+from agents.consensus.checkpoint import Checkpoints
 from agents.consensus.execution import Execution
-from agents.consensus.messages import Entries, Entry, Fetch, batch_digest
+from agents.consensus.messages import Entries, Entry, Fetch, Stable, batch_digest
 from agents.consensus.state import ReplicaState
 from prsm_sim.actor import Context, PeerId
 
@@ -26,9 +29,10 @@ UNPROVED_TRIES = 5
 class CatchUp:
     """Notices that this replica is behind, asks, answers, and takes in what was proved."""
 
-    def __init__(self, state: ReplicaState, execution: Execution) -> None:
+    def __init__(self, state: ReplicaState, execution: Execution, checkpoints: Checkpoints) -> None:
         self.state = state
         self.execution = execution
+        self.checkpoints = checkpoints
         self._accepted = 0
         self._noticed = 0
         self._noticed_view = 0
@@ -51,6 +55,11 @@ class CatchUp:
             self._noticed = max(sequence, self._noticed)
             self._tries = 0
         if not self._armed:
+            self.arm(ctx)
+
+    def watch(self, ctx: Context) -> None:
+        """Look again in a while if a checkpoint is unfinished."""
+        if not self._armed and self.checkpoints.is_unfinished:
             self.arm(ctx)
 
     def view_entered(self, last_sequence: int) -> None:
@@ -79,7 +88,7 @@ class CatchUp:
         state = self.state
         self._armed = False
         executed = state.log.executed
-        owing = not state.active or self._accepted > executed
+        owing = not state.active or self._accepted > executed or self.checkpoints.is_unfinished
         suspecting = self._noticed > executed or self._noticed_view > state.view
         asks = False
         if self._mark != (executed, state.view, state.active):
@@ -96,7 +105,8 @@ class CatchUp:
         """Tell the others where we stand."""
         ctx.sometimes("consensus: asked for what is missing")
         state = self.state
-        ctx.broadcast(Fetch(state.view, state.active, state.log.executed), state.others)
+        log = state.log
+        ctx.broadcast(Fetch(state.view, state.active, log.executed, log.low), state.others)
 
     def on_fetch(self, ctx: Context, sender: PeerId, message: Fetch) -> None:
         """Repeat whatever `sender` may lack."""
@@ -110,6 +120,11 @@ class CatchUp:
             ctx.send(sender, state.new_view)
         elif not state.active and message.view <= state.view and state.me in state.view_changes:
             ctx.send(sender, state.view_changes[state.me])
+        if state.stable is not None and state.stable.sequence > message.low:
+            ctx.send(sender, Stable(state.stable))
+        for vote, _ in self.checkpoints.taken.values():
+            if vote.sequence > message.low:
+                ctx.send(sender, vote)
         entries = state.log.entries_after(message.executed, BATCHES_A_FETCH)
         if entries:
             ctx.send(sender, Entries(entries))
@@ -143,6 +158,8 @@ class CatchUp:
             executed = state.log.executed
             if not executed < entry.sequence <= before + BATCHES_A_FETCH:
                 continue
+            if state.log.has_checkpoints and entry.sequence > state.log.high:
+                continue
             digest = batch_digest(entry.now_ms, entry.requests)
             claims = self._claims.setdefault(entry.sequence, {})
             claims[sender] = digest
@@ -153,6 +170,7 @@ class CatchUp:
             return False
         self._claims = {k: v for k, v in self._claims.items() if k > state.log.executed}
         self.execution.run(ctx)
+        self.watch(ctx)
         if len(message.entries) == BATCHES_A_FETCH:
             self.ask(ctx)
         return True

@@ -1,5 +1,6 @@
 """What consensus tells the outside: the facts that checkers and metrics are made of."""
 
+from agents.consensus.evidence import Evidence
 from prsm_sim.actor import Fact, PeerId, Seconds
 
 
@@ -28,6 +29,28 @@ class ViewChanged(Fact, frozen=True):
     view: int
 
 
+class CheckpointStable(Fact, frozen=True):
+    """A checkpoint became stable at a replica: q replicas signed the digest of its state.
+
+    Attributes:
+        sequence: the last sequence number whose effects the checkpoint contains.
+        digest: of the state, hex.
+    """
+
+    sequence: int
+    digest: str
+
+
+class StateTransferred(Fact, frozen=True):
+    """A replica replaced its state by the proved one of others.
+
+    Attributes:
+        sequence: of the stable checkpoint whose state it is.
+    """
+
+    sequence: int
+
+
 class ReplyAccepted(Fact, frozen=True):
     """A client accepted a result.
 
@@ -45,18 +68,16 @@ class ReplyAccepted(Fact, frozen=True):
 
 
 class ConflictingMessages(Fact, frozen=True):
-    """A replica received two messages that no correct replica sends both.
+    """A replica holds two signed messages that no correct replica signs both.
 
     Attributes:
-        accused: who sent them.
-        view: the view of both.
-        sequence: the sequence number of both.
-        first: the message that counts, encoded.
-        second: the one that was ignored, encoded.
+        accused: who signed them.
+        view: the view of both; 0 for checkpoints, which belong to no view.
+        sequence: the sequence number of the first.
+        evidence: both messages, for any third party to verify (`verify_evidence`).
     """
 
     accused: PeerId
     view: int
     sequence: int
-    first: bytes
-    second: bytes
+    evidence: Evidence

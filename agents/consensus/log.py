@@ -5,13 +5,24 @@ and, of each replica, the first vote. Later votes of the same replica never repl
 votes are counted by distinct senders. A prepared certificate survives into later views, because a
 view change must show it.
 
-Between `low` and `high` messages are accepted. `low` is the last stable checkpoint. Limit: this log
-takes no checkpoints, so `low` stays 0, the journal and the slots grow with the run, and a
-view-change shows certificates for the whole history. A checkpoint would advance `low` and call
-`discard_to`.
+Between the watermarks, ``low < n <= high``, messages are accepted. `low` is the last stable
+checkpoint. With checkpoints `high` is a window beyond it, so a liar that orders far ahead exhausts
+nothing, and all up to `low` is forgotten (section 4.3). Without them `low` stays 0, `high` is a
+window beyond what is executed, and the log grows with the run.
+
+`executed` is usually at or above `low`. It is below while this replica has the proof of a stable
+checkpoint, but not yet its state: it votes meanwhile and executes when the state has come (4.6).
 """
 
-from agents.consensus.messages import Certificate, Commit, Entry, Prepare, PrePrepare, vote_content
+from agents.consensus.messages import (
+    Certificate,
+    Commit,
+    Entry,
+    Prepare,
+    PrePrepare,
+    VoteKind,
+    vote_content,
+)
 from prsm_sim.actor import PeerId
 
 
@@ -39,20 +50,26 @@ class Slot:
         self.commit_count = 0
         self.prepared = False
         self.committed = False
-        self.contents: dict[bytes, bytes] = {}
+        self.contents: dict[VoteKind, bytes] = {}
 
-    def prepare_content(self, digest: bytes) -> bytes:
-        """The signed bytes of a prepare for `digest` in this slot, encoded once."""
-        content = self.contents.get(digest)
+    def content(self, kind: VoteKind, digest: bytes) -> bytes:
+        """The signed bytes of a vote for `digest` in this slot.
+
+        Those for the digest that the slot has are encoded once; others are not kept, so a liar's
+        many digests take no room.
+        """
+        if digest != self.digest:
+            return vote_content(kind, self.view, self.sequence, digest)
+        content = self.contents.get(kind)
         if content is None:
-            content = vote_content("prepare", self.view, self.sequence, digest)
-            self.contents[digest] = content
+            content = self.contents[kind] = vote_content(kind, self.view, self.sequence, digest)
         return content
 
     def accept(self, pre_prepare: PrePrepare) -> None:
         """Fix the slot's digest, and count the votes that came before it."""
         self.pre_prepare = pre_prepare
         digest = self.digest = pre_prepare.digest
+        self.contents.clear()
         self.prepare_count = sum(vote.digest == digest for vote in self.prepares.values())
         self.commit_count = sum(vote.digest == digest for vote in self.commits.values())
 
@@ -81,28 +98,31 @@ class Slot:
 
 
 class Log:
-    """All slots of a replica, and the journal of what it has executed.
+    """All slots of a replica, and the journal of what it has executed since its low watermark.
 
     Args:
-        window: how many sequence numbers beyond the last executed one are accepted.
+        window: how many sequence numbers beyond the base are accepted.
+        has_checkpoints: the base is the low watermark; otherwise what is executed.
     """
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, window: int, has_checkpoints: bool = False) -> None:
         self.window = window
+        self.has_checkpoints = has_checkpoints
         self.low = 0
+        self.executed = 0
         self.slots: dict[int, Slot] = {}
         self.journal: list[Entry] = []
         self.digests: list[bytes] = []
 
     @property
-    def executed(self) -> int:
-        """The last sequence number executed."""
-        return self.low + len(self.journal)
+    def high(self) -> int:
+        """The last sequence number accepted at present (section 4.2: H = h + k)."""
+        return (self.low if self.has_checkpoints else self.executed) + self.window
 
     @property
-    def high(self) -> int:
-        """The last sequence number accepted at present."""
-        return self.low + len(self.journal) + self.window
+    def lacks_state(self) -> bool:
+        """Whether the low watermark is a checkpoint whose state has not come yet."""
+        return self.executed < self.low
 
     def open(self, sequence: int, view: int) -> Slot | None:
         """The slot of `sequence`, or None outside the watermarks (section 4.2: h < n <= H)."""
@@ -119,18 +139,22 @@ class Log:
     def record(self, entry: Entry, digest: bytes) -> None:
         """Append what was executed."""
         assert entry.sequence == self.executed + 1, "the journal has no gaps"
+        self.executed = entry.sequence
         self.journal.append(entry)
         self.digests.append(digest)
 
     def executed_digest(self, sequence: int) -> bytes | None:
-        """Digest of what was executed under `sequence`, or None if nothing was yet."""
-        index = sequence - self.low - 1
+        """Digest of what was executed under `sequence`, or None if nothing was or it is gone."""
+        index = sequence - self.executed + len(self.digests) - 1
         return self.digests[index] if 0 <= index < len(self.digests) else None
 
     def entries_after(self, sequence: int, limit: int) -> tuple[Entry, ...]:
-        """Up to `limit` journal entries that follow `sequence`."""
-        start = max(sequence - self.low, 0)
-        return tuple(self.journal[start : start + limit])
+        """Up to `limit` journal entries that follow `sequence`; none if the first of them is gone.
+
+        A replica executes in order, so entries beyond a gap would be of no use to it.
+        """
+        start = sequence - self.executed + len(self.journal)
+        return tuple(self.journal[start : start + limit]) if start >= 0 else ()
 
     def certificates(self) -> tuple[Certificate, ...]:
         """The set P of section 4.4: what prepared above `low`, ascending."""
@@ -139,9 +163,16 @@ class Log:
 
     def discard_to(self, stable: int) -> None:
         """Make `stable` the low watermark and forget all up to it (section 4.3)."""
-        assert self.low <= stable <= self.executed, "only what was executed can be stable"
-        del self.journal[: stable - self.low]
-        del self.digests[: stable - self.low]
+        forgotten = max(0, stable - self.executed + len(self.journal))
+        del self.journal[:forgotten]
+        del self.digests[:forgotten]
         for sequence in [one for one in self.slots if one <= stable]:
             del self.slots[sequence]
         self.low = stable
+
+    def begin_at(self, checkpoint: int) -> None:
+        """Continue from a state that contains all up to `checkpoint`, and nothing beyond."""
+        self.journal.clear()
+        self.digests.clear()
+        self.executed = checkpoint
+        self.discard_to(checkpoint)

@@ -5,7 +5,7 @@ division of labour). Replicas stay equal because each applies the same operation
 at the same agreed time, so an implementation must depend on nothing else.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from prsm_sim.actor import Fact, PeerId
 
@@ -27,10 +27,26 @@ class StateMachine(Protocol):
         """A digest of the whole state; equal states have equal digests."""
 
     def snapshot(self) -> bytes:
-        """The whole state."""
+        """The whole state, in canonical bytes: equal states have equal ones.
+
+        The digest of a checkpoint is taken over them, so replicas whose bytes differ could never
+        make one stable.
+        """
 
     def restore(self, state: bytes) -> None:
         """Replace the state by what `snapshot` returned."""
 
     def facts(self) -> tuple[Fact, ...]:
         """What happened since the last call; the replica emits it."""
+
+
+@runtime_checkable
+class ReadableMachine(StateMachine, Protocol):
+    """A state machine that can also answer without changing."""
+
+    def query(self, client: PeerId, operation: bytes, now_ms: int) -> bytes | None:
+        """The result of an operation that only reads, or None if this one could change the state.
+
+        Section 5.1.3 of the thesis: the service decides whether a request is read-only, since a
+        faulty client may say so of any. The result must be what `apply` would return.
+        """

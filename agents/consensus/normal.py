@@ -2,9 +2,12 @@
 
 The primary gives a request the next sequence number; backups that accept it prepare; q - 1 matching
 prepares beside the pre-prepare fix the order within the view; q matching commits fix it across
-views. The primary sends no prepare and nobody sends to itself, so one request among n replicas
-costs (n-1) + (n-1)^2 + n(n-1) = 2n(n-1) messages, and commits four hops after the client sent it.
+views. All three are signed, so that each can be shown to others. The primary sends no prepare and
+nobody sends to itself, so one request among n replicas costs (n-1) + (n-1)^2 + n(n-1) = 2n(n-1)
+messages, and commits four hops after the client sent it.
 """
+
+from itertools import islice
 
 from agents.consensus.catch_up import CatchUp
 from agents.consensus.durable import write_certificate, write_pre_prepare
@@ -15,6 +18,7 @@ from agents.consensus.messages import (
     Prepare,
     PrePrepare,
     Request,
+    VoteKind,
     batch_digest,
     vote_content,
 )
@@ -23,6 +27,18 @@ from agents.consensus.rules import is_plausible_time
 from agents.consensus.state import ReplicaState
 from agents.consensus.verify import is_signed_by_primary, is_valid_request
 from prsm_sim.actor import Context, PeerId
+
+
+def sign_prepare(ctx: Context, slot: Slot) -> Prepare:
+    """This backup's vote for what the slot holds (section 4.2)."""
+    signature = ctx.sign(slot.content("prepare", slot.digest))
+    return Prepare(slot.view, slot.sequence, slot.digest, signature)
+
+
+def sign_commit(ctx: Context, slot: Slot) -> Commit:
+    """This replica's second vote for what the slot holds (section 4.2)."""
+    signature = ctx.sign(slot.content("commit", slot.digest))
+    return Commit(slot.view, slot.sequence, slot.digest, signature)
 
 
 class NormalCase:
@@ -50,7 +66,8 @@ class NormalCase:
         state = self.state
         if state.is_executed(request.client, request.timestamp):
             self.execution.answer_again(ctx, request.client, request.timestamp)
-            return
+            if not self.execution.is_tentative(request.client, request.timestamp):
+                return
         if state.is_primary and self.assigned.get(request.client, 0) >= request.timestamp:
             return
         if not is_valid_request(ctx, request):
@@ -75,7 +92,8 @@ class NormalCase:
         """As primary, give queued requests sequence numbers within the limits (4.2)."""
         state, log, settings = self.state, self.state.log, self.state.settings
         while self.queue and state.is_primary:
-            sequence = self.last_sequence + 1
+            # A replica that lost its store may lead a view whose start it has forgotten.
+            sequence = max(self.last_sequence, log.low, log.executed) + 1
             if sequence > log.high or sequence - log.executed > settings.in_flight_limit:
                 ctx.sometimes("consensus: primary held requests back")
                 return
@@ -94,7 +112,7 @@ class NormalCase:
 
     def _take_batch(self) -> tuple[Request, ...]:
         batch: list[Request] = []
-        for client in list(self.queue)[: self.state.settings.batch_limit]:
+        for client in list(islice(self.queue, self.state.settings.batch_limit)):
             request = self.queue.pop(client)
             if not self.state.is_executed(client, request.timestamp):
                 self.assigned[client] = request.timestamp
@@ -124,7 +142,9 @@ class NormalCase:
 
     def _is_acceptable(self, ctx: Context, message: PrePrepare) -> bool:
         state = self.state
-        if not message.requests:
+        if message == state.reproposed(message.sequence):
+            return True
+        if not 0 < len(message.requests) <= state.settings.batch_limit:
             return False
         if batch_digest(message.now_ms, message.requests) != message.digest:
             return False
@@ -144,8 +164,7 @@ class NormalCase:
         write_pre_prepare(ctx, message)
         slot.accept(message)
         if not state.is_primary:
-            signature = ctx.sign(slot.prepare_content(message.digest))
-            vote = Prepare(state.view, message.sequence, message.digest, signature)
+            vote = sign_prepare(ctx, slot)
             slot.add_prepare(state.me, vote)
             ctx.broadcast(vote, state.others)
         if executed is None:
@@ -159,22 +178,25 @@ class NormalCase:
             if not state.is_usable(sender, message):
                 self._notice(ctx, sender, message.view, message.sequence)
             return
-        slot = state.log.open(message.sequence, message.view)
+        slot = state.log.slots.get(message.sequence)
+        if slot is None:
+            slot = state.log.open(message.sequence, message.view)
         if slot is None:
             self._notice(ctx, sender, message.view, message.sequence)
             return
         first = slot.prepares.get(sender)
-        if first is not None or sender == state.primary:
-            if first is not None and first.digest != message.digest:
-                state.report_conflict(ctx, sender, first, message)
+        if first is not None:
+            if first.digest != message.digest:
+                self._report(ctx, slot, sender, first, message)
             return
-        if slot.prepared:
+        if slot.prepared or sender == state.primary:
             return
-        if not ctx.verify(sender, slot.prepare_content(message.digest), message.signature):
+        if not ctx.verify(sender, slot.content("prepare", message.digest), message.signature):
             return
         slot.add_prepare(sender, message)
         if slot.pre_prepare is not None:
-            self._advance(ctx, slot)
+            if state.committee.is_prepared(slot.prepare_count):
+                self._advance(ctx, slot)
         else:
             self._notice(ctx, sender, message.view, message.sequence)
 
@@ -185,18 +207,25 @@ class NormalCase:
             if not state.is_usable(sender, message):
                 self._notice(ctx, sender, message.view, message.sequence)
             return
-        slot = state.log.open(message.sequence, message.view)
+        slot = state.log.slots.get(message.sequence)
+        if slot is None:
+            slot = state.log.open(message.sequence, message.view)
         if slot is None:
             self._notice(ctx, sender, message.view, message.sequence)
             return
         first = slot.commits.get(sender)
         if first is not None:
             if first.digest != message.digest:
-                state.report_conflict(ctx, sender, first, message)
+                self._report(ctx, slot, sender, first, message)
+            return
+        if slot.committed:
+            return
+        if not ctx.verify(sender, slot.content("commit", message.digest), message.signature):
             return
         slot.add_commit(sender, message)
-        if slot.prepared and not slot.committed:
-            self._advance(ctx, slot)
+        if slot.prepared:
+            if state.committee.is_committed(slot.commit_count):
+                self._advance(ctx, slot)
         elif slot.pre_prepare is None:
             self._notice(ctx, sender, message.view, message.sequence)
 
@@ -208,14 +237,29 @@ class NormalCase:
                 return
             slot.prepared = True
             write_certificate(ctx, slot.certify(committee.q - 1))
-            commit = Commit(slot.view, slot.sequence, slot.digest)
+            commit = sign_commit(ctx, slot)
             slot.add_commit(state.me, commit)
             ctx.broadcast(commit, state.others)
+            if state.settings.tentative:
+                self.execution.run(ctx)
         if not slot.committed and committee.is_committed(slot.commit_count):
             slot.committed = True
             self.execution.run(ctx)
             if self.queue:
                 self.assign(ctx)
+
+    def _report(
+        self,
+        ctx: Context,
+        slot: Slot,
+        sender: PeerId,
+        first: Prepare | Commit,
+        second: Prepare | Commit,
+    ) -> None:
+        """Two votes exclude each other; it is a conflict only if the second is signed as well."""
+        kind: VoteKind = "commit" if isinstance(second, Commit) else "prepare"
+        if ctx.verify(sender, slot.content(kind, second.digest), second.signature):
+            self.state.report_conflict(ctx, sender, first, second)
 
     def _notice(self, ctx: Context, sender: PeerId, view: int, sequence: int) -> None:
         """A member's message cannot be used yet; it may mean that we are behind."""

@@ -7,7 +7,9 @@ others. The wait doubles with each view change that brings no new execution, so 
 long enough once the network behaves.
 """
 
-from agents.consensus.messages import Request
+from collections.abc import Sequence
+
+from agents.consensus.messages import Reply, Request
 from agents.consensus.rules import timeout_s
 from agents.consensus.state import ReplicaState
 from prsm_sim.actor import Context, PeerId, Seconds
@@ -37,16 +39,19 @@ class Patience:
             self.waiting[request.client] = request
         self.watch(ctx)
 
-    def executed(self, ctx: Context, client: PeerId, timestamp: int) -> None:
-        """A request was executed: stop waiting for it."""
-        if self.state.active:
+    def executed(self, ctx: Context, replies: Sequence[Reply]) -> None:
+        """The requests that these answer were executed: stop waiting for them."""
+        if self.state.active and replies:
             self.attempts = 0
-        known = self.waiting.get(client)
-        if known is not None and known.timestamp <= timestamp:
-            del self.waiting[client]
+        if not self.waiting and self._watched is None:
+            return
+        for reply in replies:
+            known = self.waiting.get(reply.client)
+            if known is not None and known.timestamp <= reply.timestamp:
+                del self.waiting[reply.client]
         if self._watched is not None:
-            watched_client, watched_timestamp = self._watched
-            if watched_client == client and watched_timestamp <= timestamp:
+            client, timestamp = self._watched
+            if self.state.is_executed(client, timestamp):
                 self.rest(ctx)
                 self.watch(ctx)
 

@@ -81,6 +81,29 @@ class Committee:
         """Whether so many matching commits of distinct replicas, one's own included, are enough."""
         return matching_commits >= self.q
 
+    def is_stable(self, matching_checkpoints: int) -> bool:
+        """Whether so many matching checkpoints of distinct replicas prove a checkpoint stable.
+
+        Section 4.3: "with 2f + 1" (q for n = 3f + 1). At least f + 1 of them are correct, so the
+        state is right and remains available from one of them whichever f fail.
+        """
+        return matching_checkpoints >= self.q
+
+    def is_result(self, matching_replies: int) -> bool:
+        """Whether so many equal replies of distinct replicas contain a correct one.
+
+        Section 4.1: f + 1.
+        """
+        return matching_replies >= self.join
+
+    def is_lasting(self, matching_replies: int) -> bool:
+        """Whether so many equal tentative or read-only replies may be accepted.
+
+        Section 5.1: 2f + 1 (q for n = 3f + 1): every later quorum then contains a correct replica
+        that prepared what the reply reflects.
+        """
+        return matching_replies >= self.q
+
     def view_to_join(self, current_view: int, views: Iterable[int]) -> int | None:
         """The view that f + 1 other replicas make this one join, or None.
 
@@ -117,15 +140,24 @@ def advance_clock(clock_ms: int, now_ms: int) -> int:
     return max(clock_ms, now_ms)
 
 
+def is_checkpoint(sequence: int, interval: int) -> bool:
+    """Whether a checkpoint is taken after `sequence`.
+
+    Section 4.3: when a request with a sequence number divisible by some constant is executed.
+    """
+    return interval > 0 and sequence > 0 and sequence % interval == 0
+
+
 def select_reproposals(
     view_changes: Sequence[ViewChange],
 ) -> tuple[int, tuple[PrePrepare | None, ...]]:
     """What a new view must start with: the set O of section 4.4, computed from V alone.
 
     Returns:
-        ``(low, choices)``. `low` is the latest stable checkpoint in V; ``choices[i]`` belongs to
-        sequence number ``low + 1 + i``: the pre-prepare of the prepared certificate with the
-        highest view, or None where no certificate exists and a null request fills the gap.
+        ``(low, choices)``. `low` is the paper's min-s, the latest stable checkpoint in V;
+        ``choices[i]`` belongs to sequence number ``low + 1 + i``, up to max-s, the highest with a
+        certificate: the pre-prepare of the prepared certificate with the highest view, or None
+        where no certificate exists and a null request fills the gap.
     """
     low = max(view_change.low for view_change in view_changes)
     best: dict[int, Certificate] = {}

@@ -1,17 +1,27 @@
 """What the parts of one replica share: who and where it is, its log, and what it still owes.
 
-The parts (`normal`, `execution`, `view_change`, `catch_up`, `patience`) each own one responsibility
-and act on this one state; `replica` wires them.
+The parts (`normal`, `execution`, `checkpoint`, `transfer`, `view_change`, `catch_up`, `patience`)
+each own one responsibility and act on this one state; `replica` wires them.
 """
 
 from collections import deque
 
+from agents.consensus.evidence import accuse
 from agents.consensus.facts import ConflictingMessages
 from agents.consensus.log import Log
-from agents.consensus.messages import Commit, NewView, Prepare, PrePrepare, Reply, ViewChange
+from agents.consensus.messages import (
+    Checkpoint,
+    Commit,
+    NewView,
+    Prepare,
+    PrePrepare,
+    Reply,
+    StableProof,
+    ViewChange,
+)
 from agents.consensus.rules import Committee
 from agents.consensus.settings import Settings
-from prsm_sim.actor import Context, PeerId, encode
+from prsm_sim.actor import Context, PeerId
 
 Vote = PrePrepare | Prepare | Commit
 
@@ -27,6 +37,7 @@ class ReplicaState:
         view: the view this replica is in, or moving to.
         active: it takes part in `view`; False while it waits for the new-view message.
         log: slots and journal.
+        stable: proof of the checkpoint at the log's low watermark; None while that is 0.
         clock_ms: the agreed time.
         replies: of each client the last reply, which also tells what was executed.
         new_view: the message that started the current view, to relay to those who missed it.
@@ -41,7 +52,8 @@ class ReplicaState:
         self.others: tuple[PeerId, ...] = ()
         self.view = 0
         self.active = True
-        self.log = Log(settings.window)
+        self.log = Log(settings.window, settings.checkpoint_interval > 0)
+        self.stable: StableProof | None = None
         self.clock_ms = 0
         self.replies: dict[PeerId, Reply] = {}
         self.new_view: NewView | None = None
@@ -57,6 +69,18 @@ class ReplicaState:
     def is_primary(self) -> bool:
         """Whether this replica leads the current view and the view has started."""
         return self.active and self.committee.primary(self.view) == self.me
+
+    def reproposed(self, sequence: int) -> PrePrepare | None:
+        """What the new-view message of the current view orders under `sequence` (section 4.4).
+
+        That message was verified as a whole, so neither a null request nor an old time is refused
+        when a replica that could not take it in then receives it again.
+        """
+        if self.new_view is None or self.new_view.view != self.view:
+            return None
+        ordered = self.new_view.pre_prepares
+        index = sequence - ordered[0].sequence if ordered else -1
+        return ordered[index] if 0 <= index < len(ordered) else None
 
     def is_usable(self, sender: PeerId, message: Vote) -> bool:
         """Whether a vote of `sender` counts now; votes for a view not yet entered are set aside.
@@ -93,9 +117,12 @@ class ReplicaState:
         last = self.replies.get(client)
         return last is not None and timestamp <= last.timestamp
 
-    def report_conflict(self, ctx: Context, accused: PeerId, first: Vote, second: Vote) -> None:
-        """Tell the outside that `accused` sent two messages that exclude each other."""
+    def report_conflict(
+        self, ctx: Context, accused: PeerId, first: Vote | Checkpoint, second: Vote | Checkpoint
+    ) -> None:
+        """Tell the outside that `accused` signed two messages that exclude each other."""
+        evidence = accuse(accused, first, second)
+        assert evidence is not None, "who reports a conflict has seen one"
         ctx.sometimes("consensus: conflicting messages")
-        ctx.emit(
-            ConflictingMessages(accused, first.view, first.sequence, encode(first), encode(second))
-        )
+        view = 0 if isinstance(first, Checkpoint) else first.view
+        ctx.emit(ConflictingMessages(accused, view, first.sequence, evidence))

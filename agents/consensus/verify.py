@@ -1,4 +1,4 @@
-"""Checks of what a third party signed (OSDI 1999, section 4.4): certificates, V and O.
+"""Checks of what a third party signed (OSDI 1999, 4.3 and 4.4): proofs, certificates, V and O.
 
 A view change moves what old views decided into the new one by proof alone, so every part is checked
 by every backup: a certificate needs the primary's signature and those of q - 1 distinct backups
@@ -12,14 +12,16 @@ from agents.consensus.messages import (
     NewView,
     PrePrepare,
     Request,
+    StableProof,
     ViewChange,
     batch_digest,
+    checkpoint_content,
     new_view_content,
     request_content,
     view_change_content,
     vote_content,
 )
-from agents.consensus.rules import Committee, select_reproposals
+from agents.consensus.rules import Committee, is_checkpoint, select_reproposals
 from agents.consensus.state import ReplicaState
 from prsm_sim.actor import Context
 
@@ -62,21 +64,46 @@ def is_valid_certificate(ctx: Context, state: ReplicaState, certificate: Certifi
     )
 
 
+def is_valid_proof(ctx: Context, state: ReplicaState, proof: StableProof) -> bool:
+    """Whether q distinct replicas signed this checkpoint, so that it is stable (section 4.3)."""
+    if proof == state.stable:
+        return True
+    committee = state.committee
+    signers = {signer for signer, _ in proof.signatures}
+    if not is_checkpoint(proof.sequence, state.settings.checkpoint_interval):
+        return False
+    if len(signers) != len(proof.signatures) or not signers <= committee.member_set:
+        return False
+    if not committee.is_stable(len(signers)):
+        return False
+    content = checkpoint_content(proof.sequence, proof.digest)
+    return all(ctx.verify(signer, content, signature) for signer, signature in proof.signatures)
+
+
+def _is_low_proven(ctx: Context, state: ReplicaState, message: ViewChange) -> bool:
+    """Whether the set C proves the stable checkpoint that a view-change starts from (4.4)."""
+    if message.stable is None:
+        return message.low == 0
+    return message.stable.sequence == message.low and is_valid_proof(ctx, state, message.stable)
+
+
 def is_valid_view_change(ctx: Context, state: ReplicaState, message: ViewChange) -> bool:
     """Whether a view-change is well formed, signed, and proves all it claims to have prepared."""
     if message.replica not in state.committee.member_set or message.view < 1:
         return False
     if message == state.view_changes.get(message.replica):
         return True
-    if message.low != state.log.low:
-        return False
-    last = message.low
+    last, high = message.low, message.low + state.settings.window
     for certificate in message.prepared:
         pre_prepare = certificate.pre_prepare
         if pre_prepare.sequence <= last or not 0 <= pre_prepare.view < message.view:
             return False
+        if state.log.has_checkpoints and pre_prepare.sequence > high:
+            return False
         last = pre_prepare.sequence
     if not ctx.verify(message.replica, view_change_content(message), message.signature):
+        return False
+    if not _is_low_proven(ctx, state, message):
         return False
     return all(is_valid_certificate(ctx, state, one) for one in message.prepared)
 

@@ -24,6 +24,7 @@ from agents.consensus.normal import NormalCase
 from agents.consensus.patience import Patience
 from agents.consensus.rules import select_reproposals
 from agents.consensus.state import ReplicaState
+from agents.consensus.transfer import Transfer
 from agents.consensus.verify import is_valid_new_view, is_valid_view_change
 from prsm_sim.actor import Context, PeerId
 
@@ -32,12 +33,18 @@ class ViewChanges:
     """Leaves a view, gathers view-changes, starts and enters the next view."""
 
     def __init__(
-        self, state: ReplicaState, normal: NormalCase, patience: Patience, catch_up: CatchUp
+        self,
+        state: ReplicaState,
+        normal: NormalCase,
+        patience: Patience,
+        catch_up: CatchUp,
+        transfer: Transfer,
     ) -> None:
         self.state = state
         self.normal = normal
         self.patience = patience
         self.catch_up = catch_up
+        self.transfer = transfer
 
     def start(self, ctx: Context, view: int) -> None:
         """Leave the current view and ask for `view` (section 4.4)."""
@@ -45,6 +52,7 @@ class ViewChanges:
         state = self.state
         state.view = view
         state.active = False
+        self.normal.execution.undo(ctx)
         self.patience.attempts += 1
         ctx.sometimes("consensus: view timeout doubled", self.patience.attempts > 1)
         self.patience.rest(ctx)
@@ -58,11 +66,10 @@ class ViewChanges:
     def announce(self, ctx: Context) -> None:
         """Tell the others that we want this view, with all that we have prepared (section 4.4)."""
         state = self.state
-        unsigned = ViewChange(state.view, state.me, state.log.low, state.log.certificates())
+        low, prepared = state.log.low, state.log.certificates()
+        unsigned = ViewChange(state.view, state.me, low, prepared, stable=state.stable)
         signature = ctx.sign(view_change_content(unsigned))
-        message = ViewChange(
-            unsigned.view, unsigned.replica, unsigned.low, unsigned.prepared, signature
-        )
+        message = ViewChange(state.view, state.me, low, prepared, signature, state.stable)
         state.view_changes[state.me] = message
         ctx.broadcast(message, state.others)
         self.catch_up.arm(ctx)
@@ -145,6 +152,7 @@ class ViewChanges:
     def _enter(self, ctx: Context, message: NewView) -> None:
         """Take part in the new view: vote on O, then on what is waiting."""
         state, log, normal = self.state, self.state.log, self.normal
+        normal.execution.undo(ctx)
         state.view, state.active, state.new_view = message.view, True, message
         write_new_view(ctx, message)
         write_view(ctx, message.view, active=True)
@@ -155,7 +163,7 @@ class ViewChanges:
         state.view_changes = {
             replica: one for replica, one in state.view_changes.items() if one.view > message.view
         }
-        last = message.pre_prepares[-1].sequence if message.pre_prepares else log.low
+        last = self._begin_after(ctx, message)
         log.renew(message.view)
         self.catch_up.view_entered(last)
         normal.begin_view(message.pre_prepares, max(last, log.executed))
@@ -164,6 +172,18 @@ class ViewChanges:
             if slot is not None:
                 normal.accept(ctx, slot, pre_prepare)
         self._bring_waiting(ctx)
+
+    def _begin_after(self, ctx: Context, message: NewView) -> int:
+        """Adopt the latest stable checkpoint in V, or obtain its state; return the end of O (4.4).
+
+        The view orders nothing up to that checkpoint again, so a replica that has not executed so
+        far needs the state.
+        """
+        latest = max(message.view_changes, key=lambda one: one.low)
+        if latest.stable is not None and latest.low > self.state.log.low:
+            self.transfer.checkpoints.prove(ctx, latest.stable)
+            self.transfer.consider(ctx, must=True)
+        return message.pre_prepares[-1].sequence if message.pre_prepares else latest.low
 
     def _bring_waiting(self, ctx: Context) -> None:
         """Have the new primary order what this replica still waits for."""

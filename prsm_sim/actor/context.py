@@ -119,7 +119,8 @@ class Context(Protocol):
         """Port to tools."""
 
     def send(self, to: PeerId, message: Message) -> None:
-        """Send `message` to one peer. It may be delayed, lost or duplicated, never altered.
+        """Send `message` to one peer. It may be delayed, lost or duplicated; it is altered
+        only where a scenario schedules that, and then its signatures fail.
 
         Sending to oneself is delivered without the network, after the current handler.
         """

@@ -1,5 +1,8 @@
 """`prsm bench`: print the figures that the project claims."""
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 
 from prsm_sim.cli.target import json_option
@@ -15,15 +18,32 @@ def bench() -> None:
 def kernel(as_json: bool) -> None:
     """Speed and memory of the simulator against SimPy and a bare heap."""
     from prsm_sim.bench import kernel as measured
+
+    report("kernel", measured.run, as_json=as_json)
+
+
+@bench.command("consensus")
+@json_option
+def consensus(as_json: bool) -> None:
+    """Requests a second, the same replicas on SimPy, and seeds a second of a fuzzer."""
+    from prsm_sim.registry import find_benchmark
+
+    report("consensus", find_benchmark("consensus"), as_json=as_json)
+
+
+def report(
+    title: str, measure: Callable[[Callable[[str], None]], dict[str, Any]], *, as_json: bool
+) -> None:
+    """Measure, and print the figures."""
     from prsm_sim.cli.output import console, flat, note, print_json, show
 
-    figures = measured.run(note)
+    figures = measure(note)
     if as_json:
         print_json(figures)
         return
     from rich.table import Table
 
-    table = Table(title="kernel", title_justify="left", header_style="dim")
+    table = Table(title=title, title_justify="left", header_style="dim")
     table.add_column("figure")
     table.add_column("value", justify="right")
     for name, value in flat(figures).items():

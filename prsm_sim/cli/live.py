@@ -62,6 +62,7 @@ def live(
             record_events=record,
             progress=line,
             source=what.source,
+            plan=what.plan(),
             broker=broker,
             transport=transport,
             store=store,

@@ -41,6 +41,7 @@ def run(
             record_events=record,
             progress=line,
             source=what.source,
+            plan=what.plan(),
         )
     finally:
         line.close()

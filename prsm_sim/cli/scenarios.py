@@ -57,6 +57,7 @@ def validate_file(file: str, as_json: bool) -> None:
     if not file.endswith((".yaml", ".yml")):
         raise click.UsageError(f"{file}: a scenario file ends in .yaml")
     found = resolve(file, None, ())
+    found.plan()  # its faults are checked too
     given = found.parameters.model_dump(mode="json", exclude_unset=True)
     if as_json:
         print_json(

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from prsm_sim.faults import Fault
+    from prsm_sim.plan import Plan, PlanEntry
     from prsm_sim.scenario import Scenario, ScenarioParameters
+    from prsm_sim.yaml_files import Document
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,6 +26,36 @@ class Target(NamedTuple):
     parameters: "ScenarioParameters"
     seed: int
     source: Path | None
+    faults: Sequence["PlanEntry"] = ()
+    document: "Document | None" = None
+
+    def plan(self) -> "Plan":
+        """The faults that the file schedules.
+
+        A line of a schedule may name a shape and no peers, so the world is built once to see who
+        there is.
+
+        Raises:
+            UserError: a fault is not as it should be; with file, line and column.
+        """
+        if self.document is None or not self.faults:
+            return ()
+        from prsm_sim.schedule import parse_entry
+        from prsm_sim.sim import Sim
+
+        sim = Sim(self.seed)
+        self.scenario.build(sim, self.parameters)
+        everybody = sim.others("")
+        peers = sim.exposure.peers or everybody
+        bystanders = tuple(name for name in everybody if name not in peers)
+
+        def parse(entry: "PlanEntry") -> "Fault":
+            return parse_entry(entry, peers, bystanders)
+
+        return tuple(
+            self.document.blame(("faults", place), parse, entry)
+            for place, entry in enumerate(self.faults)
+        )
 
 
 def resolve(
@@ -37,6 +70,8 @@ def resolve(
     from prsm_sim.registry import find_scenario
 
     values: dict[str, Any] = {}
+    faults: Sequence[PlanEntry] = ()
+    document: Document | None = None
     if target.endswith((".yaml", ".yml")):
         from prsm_sim.yaml_files import ScenarioFile, check_parameters, read_yaml
 
@@ -47,13 +82,14 @@ def resolve(
             named = str(Path(target).parent / named)
         found = document.blame(("scenario",), find_scenario, named)
         check_parameters(document, found.scenario.parameters)
-        values = file.parameters
+        values, faults = file.parameters, file.faults
         seed = file.seed if seed is None else seed
     else:
         found = find_scenario(target)
     defaults = found.scenario.live_defaults if live else {}
     parameters = build_parameters(found.scenario.parameters, values, overrides, defaults=defaults)
-    return Target(found.scenario, parameters, DEFAULT_SEED if seed is None else seed, found.source)
+    chosen = DEFAULT_SEED if seed is None else seed
+    return Target(found.scenario, parameters, chosen, found.source, faults, document)
 
 
 def run_options(command: F) -> F:

@@ -7,13 +7,16 @@ from consensus_group import AppendLog, members_of
 from agents.consensus import Committee, Replica, Settings
 from agents.consensus.messages import (
     Certificate,
+    Checkpoint,
     Commit,
     NewView,
     Prepare,
     PrePrepare,
     Request,
+    StableProof,
     ViewChange,
     batch_digest,
+    checkpoint_content,
     new_view_content,
     request_content,
     view_change_content,
@@ -33,7 +36,7 @@ class DeskContext:
     def __init__(self, name: PeerId, store: MemoryStore | None = None) -> None:
         self.id = name
         self.now = 0.0
-        self.store = store or MemoryStore()
+        self.store = MemoryStore() if store is None else store
         self.sent: list[tuple[PeerId, Message]] = []
         self.timers: dict[str, float] = {}
         self.emitted: list[Fact] = []
@@ -74,14 +77,18 @@ class Desk:
         me: int = 1,
         settings: Settings | None = None,
         store: MemoryStore | None = None,
+        sent: list[tuple[PeerId, Message]] | None = None,
+        machine: AppendLog | None = None,
     ) -> None:
         self.members = members_of(n)
         self.committee = Committee(self.members)
         self.name = self.members[me]
-        self.machine = AppendLog()
+        self.machine = machine or AppendLog()
         self.replica = Replica(self.members, self.machine, settings)
         recovered = None if store is None else store.get("state")
         self.ctx = DeskContext(self.name, store)
+        if sent is not None:
+            self.ctx.sent = sent
         self.replica.on_start(self.ctx, recovered)
 
     @property
@@ -138,8 +145,11 @@ class Desk:
             about.view, about.sequence, about.digest, sign(self.members[backup], content)
         )
 
-    def commit(self, about: PrePrepare) -> Commit:
-        return Commit(about.view, about.sequence, about.digest)
+    def commit(self, about: PrePrepare, replica: int | None = None) -> Commit:
+        """The commit of a replica, by default of the desk's own."""
+        content = vote_content("commit", about.view, about.sequence, about.digest)
+        name = self.name if replica is None else self.members[replica]
+        return Commit(about.view, about.sequence, about.digest, sign(name, content))
 
     def certificate(self, about: PrePrepare, *backups: int) -> Certificate:
         return Certificate(
@@ -147,10 +157,53 @@ class Desk:
             tuple((self.members[one], self.prepare(one, about).signature) for one in backups),
         )
 
-    def view_change(self, replica: int, view: int, *prepared: Certificate) -> ViewChange:
+    def checkpoint(self, replica: int, sequence: int, digest: bytes) -> Checkpoint:
+        content = checkpoint_content(sequence, digest)
+        return Checkpoint(sequence, digest, sign(self.members[replica], content))
+
+    def proof(self, sequence: int, digest: bytes, *replicas: int) -> StableProof:
+        """The checkpoints of these replicas, or of the first q."""
+        signatures = tuple(
+            (self.members[one], self.checkpoint(one, sequence, digest).signature)
+            for one in replicas or range(self.committee.q)
+        )
+        return StableProof(sequence, digest, signatures)
+
+    def view_change(
+        self, replica: int, view: int, *prepared: Certificate, stable: StableProof | None = None
+    ) -> ViewChange:
         name = self.members[replica]
-        bare = ViewChange(view, name, 0, prepared)
-        return ViewChange(view, name, 0, prepared, sign(name, view_change_content(bare)))
+        low = 0 if stable is None else stable.sequence
+        bare = ViewChange(view, name, low, prepared, stable=stable)
+        signature = sign(name, view_change_content(bare))
+        return ViewChange(view, name, low, prepared, signature, stable)
+
+    def execute(self, *sequences: int, view: int = 0) -> None:
+        """Let the replica order and execute one request under each sequence number."""
+        primary = self.members.index(self.committee.primary(view))
+        others = [one for one in range(self.committee.n) if self.members[one] != self.name]
+        for sequence in sequences:
+            order = self.pre_prepare(sequence, view)
+            if self.members[primary] != self.name:
+                self.hear(primary, order)
+            else:
+                self.hear("client", self.request(sequence))
+                order = self.state.log.slots[sequence].pre_prepare
+            for backup in others:
+                if backup != primary:
+                    self.hear(backup, self.prepare(backup, order))
+            for replica in others:
+                self.hear(replica, self.commit(order, replica))
+
+    def stabilise(self, sequence: int) -> bytes:
+        """Let the others agree with this replica's checkpoint; return its digest."""
+        (digest,) = {
+            message.digest for _, message in self.sent(Checkpoint) if message.sequence == sequence
+        }
+        for replica in range(self.committee.n):
+            if self.members[replica] != self.name:
+                self.hear(replica, self.checkpoint(replica, sequence, digest))
+        return digest
 
     def new_view(
         self, view: int, view_changes: tuple[ViewChange, ...], pre_prepares: tuple[PrePrepare, ...]

@@ -53,6 +53,13 @@ def test_pbft_4_2_a_backup_rejects_a_pre_prepare_whose_signatures_or_digest_are_
     assert len(desk.hear(0, good)) == 3
 
 
+def test_a_batch_beyond_the_limit_is_refused() -> None:
+    desk = Desk(settings=Settings(batch_limit=2))
+    three = tuple(desk.request(1, client) for client in "abc")
+    assert desk.hear(0, desk.pre_prepare(requests=three)) == []
+    assert len(desk.hear(0, desk.pre_prepare(requests=three[:2]))) == 3
+
+
 def test_pbft_4_2_a_backup_rejects_an_implausible_time() -> None:
     desk = Desk(settings=Settings(skew_tolerance_s=10.0))
     desk.ctx.now = 100.0
@@ -107,31 +114,72 @@ def test_pbft_4_2_a_prepare_with_a_false_signature_or_another_digest_does_not_co
     assert len(desk.hear(2, desk.prepare(2, order))) == 3
 
 
+def test_pbft_4_2_a_commit_with_a_false_signature_does_not_count_and_spoils_nothing() -> None:
+    desk, order = prepared_desk()
+    for replica in (0, 2):
+        desk.hear(replica, Commit(0, 1, order.digest, b"nonsense"))
+        desk.hear(replica, desk.commit(order, 3))
+    assert desk.emitted(Executed) == []
+    for replica in (0, 2):
+        desk.hear(replica, desk.commit(order, replica))
+    assert len(desk.emitted(Executed)) == 1
+
+
+def test_a_forged_second_vote_accuses_nobody_and_a_signed_one_does() -> None:
+    desk = Desk()
+    order, other = desk.pre_prepare(now_ms=0), desk.pre_prepare(now_ms=1)
+    desk.hear(0, order)
+    desk.hear(2, desk.prepare(2, order))
+    desk.hear(3, desk.commit(order, 3))
+    desk.hear(2, Prepare(0, 1, other.digest, b"nonsense"))
+    desk.hear(3, Commit(0, 1, other.digest, b"nonsense"))
+    assert desk.emitted(ConflictingMessages) == []
+    desk.hear(2, desk.prepare(2, other))
+    desk.hear(3, desk.commit(other, 3))
+    assert [fact.accused for fact in desk.emitted(ConflictingMessages)] == [
+        "replica-2", "replica-3",
+    ]  # fmt: skip
+
+
 def test_votes_that_overtake_the_pre_prepare_count_when_it_comes() -> None:
     desk = Desk()
     order, other = desk.pre_prepare(now_ms=0), desk.pre_prepare(now_ms=1)
     desk.hear(2, desk.prepare(2, order))
     desk.hear(3, desk.prepare(3, other))
-    desk.hear(0, desk.commit(order))
-    desk.hear(2, desk.commit(order))
+    desk.hear(0, desk.commit(order, 0))
+    desk.hear(2, desk.commit(order, 2))
     assert desk.emitted(Executed) == []
     desk.hear(0, order)
     assert [fact.sequence for fact in desk.emitted(Executed)] == [1]
+
+
+def test_votes_for_nothing_before_the_pre_prepare_spoil_no_signature_after_it() -> None:
+    desk = Desk()
+    order, nothing = desk.pre_prepare(), PrePrepare(0, 1, 0, (), b"")
+    desk.hear(3, desk.prepare(3, nothing))
+    desk.hear(3, desk.commit(nothing, 3))
+    sent = desk.hear(0, order)
+    assert {message for _, message in sent} == {desk.prepare(1, order)}
+    sent = desk.hear(2, desk.prepare(2, order))
+    assert {message for _, message in sent} == {desk.commit(order)}
+    for replica in (0, 2):
+        desk.hear(replica, desk.commit(order, replica))
+    assert len(desk.emitted(Executed)) == 1
 
 
 def test_pbft_4_2_committed_needs_q_commits_of_distinct_replicas_with_its_digest() -> None:
     for n in (4, 5, 6, 7):
         desk, order = prepared_desk(n)
         other = desk.pre_prepare(now_ms=1)
-        desk.hear(n - 1, desk.commit(other))
-        assert desk.hear(n - 1, desk.commit(order)) == []
+        desk.hear(n - 1, desk.commit(other, n - 1))
+        assert desk.hear(n - 1, desk.commit(order, n - 1)) == []
         replicas = [0, *range(2, desk.committee.q)][: desk.committee.q - 1]
         for replica in replicas[:-1]:
-            desk.hear(replica, desk.commit(order))
-            desk.hear(replica, desk.commit(order))
-        desk.hear("stranger", desk.commit(order))
+            desk.hear(replica, desk.commit(order, replica))
+            desk.hear(replica, desk.commit(order, replica))
+        desk.hear("stranger", desk.commit(order, replicas[-1]))
         assert desk.emitted(Executed) == []
-        desk.hear(replicas[-1], desk.commit(order))
+        desk.hear(replicas[-1], desk.commit(order, replicas[-1]))
         assert len(desk.emitted(Executed)) == 1
 
 
@@ -140,7 +188,7 @@ def test_a_quorum_of_commits_alone_does_not_execute_what_is_not_prepared_here() 
     order = desk.pre_prepare()
     desk.hear(0, order)
     for replica in (0, 2, 3):
-        desk.hear(replica, desk.commit(order))
+        desk.hear(replica, desk.commit(order, replica))
     assert desk.emitted(Executed) == []
     desk.hear(2, desk.prepare(2, order))
     assert len(desk.emitted(Executed)) == 1
@@ -151,7 +199,7 @@ def commit_all(desk: Desk, order: PrePrepare) -> None:
     for backup in (2, 3):
         desk.hear(backup, desk.prepare(backup, order))
     for replica in (0, 2, 3):
-        desk.hear(replica, desk.commit(order))
+        desk.hear(replica, desk.commit(order, replica))
 
 
 def test_pbft_4_2_requests_execute_in_the_order_of_their_sequence_numbers() -> None:
@@ -170,7 +218,7 @@ def test_the_agreed_time_never_decreases() -> None:
 
 
 def test_pbft_4_1_a_request_that_is_ordered_twice_is_executed_once() -> None:
-    desk = Desk()
+    desk = Desk(settings=Settings(batch_limit=2))
     request = desk.request(5)
     commit_all(desk, desk.pre_prepare(1, requests=(request,)))
     commit_all(desk, desk.pre_prepare(2, requests=(request, desk.request(3))))
@@ -251,7 +299,7 @@ def test_the_primary_does_not_run_ahead_of_the_high_watermark() -> None:
     order = desk.sent(PrePrepare)[0][1]
     for backup in (1, 2):
         desk.hear(backup, desk.prepare(backup, order))
-        desk.hear(backup, desk.commit(order))
+        desk.hear(backup, desk.commit(order, backup))
     assert [order.sequence for _, order in desk.sent(PrePrepare)[::3]] == [1, 2, 3, 4]
 
 
@@ -265,5 +313,5 @@ def test_messages_of_a_later_view_are_set_aside_within_a_bound_and_of_an_earlier
     order = desk.pre_prepare(1, view=4)
     assert desk.hear(0, order) == []
     assert desk.hear(2, desk.prepare(2, order)) == []
-    assert desk.hear(2, desk.commit(order)) == []
+    assert desk.hear(2, desk.commit(order, 2)) == []
     assert not desk.state.log.slots

@@ -5,7 +5,7 @@ from consensus_desk import Desk
 from consensus_group import Group
 
 from agents.consensus import Executed, Settings
-from agents.consensus.messages import Commit, Entries, Entry, Fetch, NewView, Prepare, ViewChange
+from agents.consensus.messages import Entries, Entry, Fetch, NewView, Prepare, ViewChange
 from prsm_sim.faults import Crash, Partition
 from prsm_sim.network import Latency, Network
 
@@ -102,7 +102,7 @@ def test_a_restarted_replica_remembers_what_it_prepared_executed_and_answered() 
         desk.hear(0, order)
     desk.hear(2, desk.prepare(2, orders[0]))
     for replica in (0, 2):
-        desk.hear(replica, desk.commit(orders[0]))
+        desk.hear(replica, desk.commit(orders[0], replica))
     desk.hear(2, desk.prepare(2, orders[1]))
     assert len(desk.emitted(Executed)) == 1
     again = restart(desk)
@@ -110,7 +110,7 @@ def test_a_restarted_replica_remembers_what_it_prepared_executed_and_answered() 
     assert again.emitted(Executed) == [], "what was told is not told again"
     assert len(again.hear("client", desk.request(1))) == 1, "the cached reply"
     sent = again.hear(2, Fetch(0, True, 0))
-    assert ("replica-2", Commit(0, 2, orders[1].digest)) in sent
+    assert ("replica-2", desk.commit(orders[1])) in sent
     again.hear("client", desk.request(9))
     again.fire("consensus/view")
     changes = again.sent(ViewChange)
@@ -179,7 +179,7 @@ def test_a_batch_committed_here_executes_once_the_gap_before_it_is_filled() -> N
     desk.hear(0, order)
     desk.hear(2, desk.prepare(2, order))
     for replica in (0, 2):
-        desk.hear(replica, desk.commit(order))
+        desk.hear(replica, desk.commit(order, replica))
     assert desk.emitted(Executed) == []
     for sender in (2, 3):
         desk.hear(sender, Entries((Entry(1, 0, (desk.request(1),)),)))
@@ -201,3 +201,19 @@ def test_a_restarted_replica_asks_repeatedly_but_not_for_ever() -> None:
         asked += len(again.fire("consensus/retry")) // 3
         assert asked < 20
     assert asked >= 2
+
+
+@pytest.mark.parametrize("interval", [0, 8])
+@pytest.mark.parametrize("peer", ["replica-0", "replica-2"])
+def test_one_replica_that_forgets_everything_is_survived_and_ends_equal(
+    peer: str, interval: int
+) -> None:
+    """Total amnesia makes a replica one of the f faulty ones, until it has caught up."""
+    settings = Settings(
+        view_timeout_s=1.0, retry_s=0.3, status_s=2.0, checkpoint_interval=interval, window=16
+    )
+    group = Group(4, 2, 40, network=lossy(0.0), settings=settings, retry_s=0.5, think_s=0.05)
+    group.sim.schedule(Crash(at_s=1.0, peer=peer, for_s=1.5, amnesia=True))
+    group.run_until_settled(4.0)
+    group.assert_exactly_once()
+    assert (group.transferred[peer] != []) == (interval > 0)

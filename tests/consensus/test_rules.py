@@ -14,6 +14,7 @@ from agents.consensus.messages import NULL_DIGEST, batch_digest
 from agents.consensus.rules import (
     DOUBLINGS_LIMIT,
     advance_clock,
+    is_checkpoint,
     is_plausible_time,
     select_reproposals,
     timeout_s,
@@ -64,6 +65,24 @@ def test_pbft_4_2_committed_local_needs_q_commits_including_its_own(n: int) -> N
     committee = Committee(members_of(n))
     assert committee.is_committed(quorum(n))
     assert not committee.is_committed(quorum(n) - 1)
+
+
+@given(SIZES)
+def test_pbft_4_3_a_checkpoint_is_stable_with_q_and_5_1_a_tentative_result_lasts_with_q(
+    n: int,
+) -> None:
+    committee = Committee(members_of(n))
+    for is_enough in (committee.is_stable, committee.is_lasting):
+        assert is_enough(quorum(n))
+        assert not is_enough(quorum(n) - 1)
+    assert committee.is_result(fault_limit(n) + 1)
+    assert not committee.is_result(fault_limit(n))
+
+
+@given(st.integers(-3, 40), st.integers(0, 7))
+def test_pbft_4_3_checkpoints_are_the_multiples_of_k(sequence: int, interval: int) -> None:
+    multiples = range(interval, 41, interval) if interval else ()
+    assert is_checkpoint(sequence, interval) == (sequence in multiples)
 
 
 @given(SIZES, st.integers(0, 5), st.lists(st.integers(0, 12), max_size=12))

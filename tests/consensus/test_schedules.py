@@ -31,7 +31,7 @@ def corrupt(liars: tuple[PeerId, ...], n: int, name: PeerId, replica: Replica) -
     return Equivocator(replica, members_of(n), liars) if name in liars else replica
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_agreement_order_and_completion_under_random_faults(data: st.DataObject) -> None:
     n = data.draw(st.sampled_from([4, 5, 6, 7]), "n")
@@ -59,6 +59,9 @@ def test_agreement_order_and_completion_under_random_faults(data: st.DataObject)
             retry_s=0.3,
             status_s=2.0,
             window=data.draw(st.sampled_from([4, 256]), "window"),
+            checkpoint_interval=data.draw(st.sampled_from([0, 2, 4]), "checkpoint_interval"),
+            tentative=data.draw(st.booleans(), "tentative"),
+            read_only=data.draw(st.booleans(), "read_only"),
             batch_limit=data.draw(st.sampled_from([1, 4]), "batch_limit"),
             in_flight_limit=data.draw(st.sampled_from([1, 256]), "in_flight_limit"),
         ),
@@ -66,10 +69,12 @@ def test_agreement_order_and_completion_under_random_faults(data: st.DataObject)
         think_s=data.draw(st.sampled_from([0.0, 0.3]), "think_s"),
         wrap=partial(corrupt, liars, n),
         byzantine=liars,
+        reads_every=data.draw(st.sampled_from([0, 3]), "reads_every"),
     )
     group.sim.schedule(*data.draw(st.lists(faults_of(peers, members), max_size=4), "faults"))
     group.run_until_settled(7.5)
     group.assert_exactly_once()
+    group.assert_linearizable()
     assert group.accused <= set(liars), "an honest replica was accused"
 
 

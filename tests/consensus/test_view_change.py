@@ -7,6 +7,8 @@ from agents.consensus import Executed, Settings, ViewChanged
 from agents.consensus.messages import (
     NULL_DIGEST,
     Certificate,
+    Entries,
+    Entry,
     Fetch,
     NewView,
     Prepare,
@@ -191,7 +193,7 @@ def test_pbft_4_4_a_request_executed_before_is_not_executed_again_in_the_new_vie
     order = desk.pre_prepare(1)
     prepare_here(desk, order)
     for replica in (0, 1, 3):
-        desk.hear(replica, desk.commit(order))
+        desk.hear(replica, desk.commit(order, replica))
     assert len(desk.emitted(Executed)) == 1
     certificate = desk.certificate(order, 1, 3)
     v = tuple(desk.view_change(one, 1, certificate) for one in (0, 1, 3))
@@ -201,7 +203,7 @@ def test_pbft_4_4_a_request_executed_before_is_not_executed_again_in_the_new_vie
     for backup in (0, 3):
         desk.hear(backup, desk.prepare(backup, again))
     for replica in (0, 1, 3):
-        desk.hear(replica, desk.commit(again))
+        desk.hear(replica, desk.commit(again, replica))
     assert len(desk.emitted(Executed)) == 1
     assert len(desk.machine.applied) == 1
 
@@ -281,7 +283,7 @@ def test_pbft_4_5_2_a_fresh_execution_makes_the_next_wait_short_again() -> None:
     assert desk.ctx.timers["consensus/view"] == 16.0
     prepare_here(desk, order)
     for replica in (0, 1, 3):
-        desk.hear(replica, desk.commit(order))
+        desk.hear(replica, desk.commit(order, replica))
     desk.hear("b", desk.request(1, "b"))
     del desk.ctx.timers["consensus/view"]
     desk.replica.patience.fired()
@@ -301,3 +303,33 @@ def test_a_view_change_is_sent_again_until_the_new_view_comes() -> None:
     v = tuple(desk.view_change(one, 1) for one in (0, 1, 3))
     desk.hear(1, desk.new_view(1, v, ()))
     assert not [m for _, m in desk.fire("consensus/retry") if isinstance(m, ViewChange)]
+
+
+def test_pbft_4_4_what_did_not_fit_the_window_at_the_new_view_is_accepted_when_it_comes_again() -> (
+    None
+):
+    """A null request, or one whose time is long past, is refused only if no new view ordered it."""
+    desk = Desk(me=2, settings=Settings(window=2))
+    old = desk.pre_prepare(4)
+    v = (
+        desk.view_change(0, 1), desk.view_change(1, 1, desk.certificate(old, 1, 3)),
+        desk.view_change(3, 1),
+    )  # fmt: skip
+    nulls = tuple(desk.pre_prepare(sequence, 1, ()) for sequence in (1, 2, 3))
+    again = reordered(desk, old, 1)
+    desk.hear(1, desk.new_view(1, v, (*nulls, again)))
+    assert set(desk.state.log.slots) == {1, 2}
+    desk.ctx.now = 1_000.0
+    for replica in (0, 3):
+        desk.hear(replica, Entries(tuple(Entry(sequence, 0, ()) for sequence in (1, 2))))
+    for order in (nulls[2], again):
+        sent = desk.hear(1, order)
+        assert desk.prepare(2, order) in [message for _, message in sent]
+    assert desk.hear(1, desk.pre_prepare(3, 1, ())) == []
+
+
+def test_pbft_4_4_a_null_request_that_no_new_view_ordered_is_refused() -> None:
+    desk = Desk(me=2)
+    v = tuple(desk.view_change(one, 1) for one in (0, 1, 3))
+    desk.hear(1, desk.new_view(1, v, ()))
+    assert desk.hear(1, desk.pre_prepare(1, 1, ())) == []

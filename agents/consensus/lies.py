@@ -1,0 +1,253 @@
+"""Lies that only someone who knows PBFT would tell, for Byzantine replicas to choose from.
+
+Changing one field of a message finds what checks single fields. The safety of PBFT also rests on
+checks of what belongs together: that every request in a batch is signed by its client (OSDI 1999,
+section 4.2), that a sequence number lies between the watermarks (4.2), that certificates prove what
+they claim and V holds a quorum of distinct replicas (4.4), that O is what V demands (4.4), and that
+a transferred state is the one that was proven (4.6). Each lie here is told against one of these
+checks, as well formed as it can be: `agents.consensus.byzantine.resign` signs it afterwards.
+"""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from agents.consensus.messages import (
+    NULL_DIGEST,
+    Certificate,
+    Checkpoint,
+    Commit,
+    Entries,
+    NewView,
+    Prepare,
+    PrePrepare,
+    Reply,
+    Request,
+    StatePiece,
+    ViewChange,
+    batch_digest,
+    pieces_digest,
+)
+from prsm_sim.actor import Message, Random
+
+T = TypeVar("T")
+Lie = Callable[[Any, Random], Message | None]
+FAR = (1, 2, 64, 100_000)
+"""How far ahead a false number may be."""
+
+
+def mutate(message: Message, rng: Random) -> Message | None:
+    """One of the lies about such a message, in half of the cases; None: change any field instead.
+
+    Args:
+        message: what the replica would honestly say.
+        rng: decides which lie, and its details.
+    """
+    lies = LIES.get(type(message), ())
+    if not lies or rng.randrange(2) == 0:
+        return None
+    lie = rng.choice(lies)(message, rng)
+    return None if lie == message else lie
+
+
+# Pre-prepares: what a primary can try in the normal case.
+
+
+def later_time(message: PrePrepare, rng: Random) -> PrePrepare:
+    """The same batch at another agreed time: a second order that every check allows (4.2)."""
+    return replace(message, now_ms=message.now_ms + rng.choice((-1, 1)))
+
+
+def absurd_time(message: PrePrepare, rng: Random) -> PrePrepare:
+    """An agreed time far from anybody's clock."""
+    return replace(message, now_ms=message.now_ms + rng.choice((-(10**9), 10**9)))
+
+
+def forged_request(message: PrePrepare, rng: Random) -> PrePrepare | None:
+    """A request that its client has not signed (4.2)."""
+    if not message.requests:
+        return None
+    place = rng.randrange(len(message.requests))
+    forged = _forged(message.requests[place], rng)
+    return replace(message, requests=_with(message.requests, place, forged))
+
+
+def request_twice(message: PrePrepare, rng: Random) -> PrePrepare:
+    """A batch that holds its requests twice: they must be executed once (4.1)."""
+    return replace(message, requests=message.requests * 2)
+
+
+def empty_batch(message: PrePrepare, rng: Random) -> PrePrepare:
+    """A null request outside of a view change (4.4)."""
+    return replace(message, now_ms=0, requests=(), digest=NULL_DIGEST)
+
+
+def far_sequence(message: Message, rng: Random) -> Message:
+    """A sequence number that may lie above the high watermark (4.2)."""
+    return replace(message, sequence=message.sequence + rng.choice(FAR))  # type: ignore[attr-defined]
+
+
+def far_view(message: Message, rng: Random) -> Message:
+    """A view that nobody else has asked for (4.4)."""
+    return replace(message, view=message.view + rng.choice(FAR))  # type: ignore[attr-defined]
+
+
+def vote_for_nothing(message: Message, rng: Random) -> Message:
+    """A vote for the null request."""
+    return replace(message, digest=NULL_DIGEST)
+
+
+def _forged(request: Request, rng: Random) -> Request:
+    if rng.randrange(2):
+        return replace(request, timestamp=request.timestamp + 1)
+    return replace(request, operation=request.operation + b"!")
+
+
+# View changes: what a replica can claim to have prepared, and a primary to have heard.
+
+
+def nothing_prepared(message: ViewChange, rng: Random) -> ViewChange:
+    """P is left out: what has committed may be forgotten only if a quorum forgets it (4.4)."""
+    return replace(message, prepared=())
+
+
+def one_certificate_less(message: ViewChange, rng: Random) -> ViewChange | None:
+    """One certificate is left out of P (4.4)."""
+    if not message.prepared:
+        return None
+    return replace(message, prepared=_without(message.prepared, rng))
+
+
+def false_certificate(message: ViewChange, rng: Random) -> ViewChange | None:
+    """A certificate that does not prove what it claims (4.4)."""
+    if not message.prepared:
+        return None
+    place = rng.randrange(len(message.prepared))
+    false = rng.choice(FALSE_CERTIFICATES)(message.prepared[place], rng)
+    return replace(message, prepared=_with(message.prepared, place, false))
+
+
+def _other_batch(certificate: Certificate, rng: Random) -> Certificate:
+    """Another batch than the one that the votes are for."""
+    old = certificate.pre_prepare
+    now_ms = old.now_ms + 1
+    digest = batch_digest(now_ms, old.requests)
+    return replace(certificate, pre_prepare=replace(old, now_ms=now_ms, digest=digest))
+
+
+def _later_view(certificate: Certificate, rng: Random) -> Certificate:
+    """As if it had prepared in a later view, and so outranked the true one."""
+    old = certificate.pre_prepare
+    return replace(certificate, pre_prepare=replace(old, view=old.view + 1))
+
+
+def _too_few_votes(certificate: Certificate, rng: Random) -> Certificate:
+    return replace(certificate, prepares=certificate.prepares[:-1])
+
+
+def _one_vote_twice(certificate: Certificate, rng: Random) -> Certificate:
+    """As many votes as it takes, but not of distinct backups."""
+    return replace(certificate, prepares=_first_again(certificate.prepares))
+
+
+FALSE_CERTIFICATES = (_other_batch, _later_view, _too_few_votes, _one_vote_twice)
+
+
+def too_small_quorum(message: NewView, rng: Random) -> NewView:
+    """V of fewer than a quorum (4.4)."""
+    return replace(message, view_changes=message.view_changes[:-1])
+
+
+def one_voter_twice(message: NewView, rng: Random) -> NewView:
+    """V of a quorum of messages, but not of distinct replicas (4.4)."""
+    return replace(message, view_changes=_first_again(message.view_changes))
+
+
+def altered_voter(message: NewView, rng: Random) -> NewView:
+    """V with another's view-change from which P was taken away, and O to match nothing (4.4)."""
+    place = rng.randrange(len(message.view_changes))
+    altered = replace(message.view_changes[place], prepared=())
+    return replace(message, view_changes=_with(message.view_changes, place, altered))
+
+
+def forgotten_order(message: NewView, rng: Random) -> NewView | None:
+    """O with a null request in place of a batch that had prepared (4.4)."""
+    if not message.pre_prepares:
+        return None
+    place = rng.randrange(len(message.pre_prepares))
+    null = replace(message.pre_prepares[place], now_ms=0, requests=(), digest=NULL_DIGEST)
+    return replace(message, pre_prepares=_with(message.pre_prepares, place, null))
+
+
+def shorter_order(message: NewView, rng: Random) -> NewView | None:
+    """O without its last entry (4.4)."""
+    if not message.pre_prepares:
+        return None
+    return replace(message, pre_prepares=message.pre_prepares[:-1])
+
+
+# Checkpoints, state transfer and replies: what those who lag behind, and clients, may believe.
+
+
+def other_state(message: Checkpoint, rng: Random) -> Checkpoint:
+    """A checkpoint of another state (4.3)."""
+    return replace(message, digest=sha256(message.digest).digest())
+
+
+def false_history(message: Entries, rng: Random) -> Entries | None:
+    """An executed batch with a forged request: a lone replica's word, which proves nothing."""
+    places = [place for place, entry in enumerate(message.entries) if entry.requests]
+    if not places:
+        return None
+    place = rng.choice(places)
+    entry = message.entries[place]
+    forged = replace(entry, requests=(_forged(entry.requests[0], rng), *entry.requests[1:]))
+    return replace(message, entries=_with(message.entries, place, forged))
+
+
+def false_piece(message: StatePiece, rng: Random) -> StatePiece:
+    """Another content, with digests to match, under the proof of the true state (4.6)."""
+    content = message.content + b"!"
+    digests = _with(message.digests, message.piece, sha256(content).digest())
+    if rng.randrange(2):
+        proof = replace(message.proof, digest=pieces_digest(digests))
+        return replace(message, content=content, digests=digests, proof=proof)
+    return replace(message, content=content, digests=digests)
+
+
+def false_result(message: Reply, rng: Random) -> Reply:
+    """A result that the state machine has not returned; all liars return the same (4.1)."""
+    return replace(message, result=b"lie about " + message.result)
+
+
+LIES: dict[type[Message], tuple[Lie, ...]] = {
+    PrePrepare: (
+        later_time, later_time, absurd_time, forged_request, request_twice, empty_batch,
+        far_sequence, far_view,
+    ),
+    Prepare: (far_sequence, far_view, vote_for_nothing),
+    Commit: (far_sequence, far_view, vote_for_nothing),
+    ViewChange: (nothing_prepared, one_certificate_less, false_certificate, far_view),
+    NewView: (too_small_quorum, one_voter_twice, altered_voter, forgotten_order, shorter_order),
+    Checkpoint: (other_state, far_sequence),
+    Entries: (false_history,),
+    StatePiece: (false_piece,),
+    Reply: (false_result,),
+}  # fmt: skip
+"""What can be told in place of a message, by its type."""
+
+
+def _with(items: tuple[T, ...], place: int, item: T) -> tuple[T, ...]:
+    return (*items[:place], item, *items[place + 1 :])
+
+
+def _without(items: tuple[T, ...], rng: Random) -> tuple[T, ...]:
+    place = rng.randrange(len(items))
+    return (*items[:place], *items[place + 1 :])
+
+
+def _first_again(items: tuple[T, ...]) -> tuple[T, ...]:
+    """The first in place of the last: as many, but not as many different ones."""
+    return (*items[:-1], *items[:1])

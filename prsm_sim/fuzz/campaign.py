@@ -1,0 +1,277 @@
+"""A campaign: many seeds of one scenario under one strategy, on one process or several.
+
+Seed by seed everything is decided by (scenario, overrides, strategy, seed), so the outcome does not
+depend on how many workers there are: seeds are handed out in blocks, results are taken in the order
+of the blocks, and the first failure is the one with the lowest seed. A worker finds the scenario by
+its name, as another process on another day would.
+"""
+
+import gc
+import multiprocessing
+import signal
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from prsm_sim.chance import Stream
+from prsm_sim.fuzz.bugs import applied, load_bugs
+from prsm_sim.fuzz.ground import Ground
+from prsm_sim.fuzz.strategies import Strategy, find_strategy
+from prsm_sim.fuzz.trial import EVENTS_LIMIT, Trial, run_trial
+from prsm_sim.parameters import build_parameters
+from prsm_sim.plan import Plan
+from prsm_sim.registry import find_scenario
+from prsm_sim.scenario import Scenario
+from prsm_sim.sim import Sim
+
+COLLECT_EVERY = 8
+"""Worlds that may lie about before they are collected."""
+BLOCK = 16
+"""Seeds that a worker runs before it reports."""
+TRAFFIC = 64
+"""About how many messages a link carries; only decides how messages are drawn."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What a campaign runs for each seed.
+
+    Attributes:
+        scenario: the name of an installed scenario, or a Python file.
+        overrides: ``name=value`` texts; what they set is not varied.
+        strategy: the name of a strategy.
+        parameters: values by name that a file sets, weaker than `overrides`.
+        bugs: a file of seeded bugs; empty: none.
+        bug: the one that is in the code.
+    """
+
+    scenario: str
+    strategy: str
+    overrides: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = {}
+    events_limit: int = EVENTS_LIMIT
+    bugs: str = ""
+    bug: str = ""
+
+
+def draw_trial(job: Job, seed: int) -> Trial:
+    """Draw the parameters and the plan of a seed, and run it.
+
+    Raises:
+        UserError: the scenario or the strategy does not exist, or an override is wrong.
+    """
+    scenario = _scenario(job.scenario)
+    strategy = find_strategy(job.strategy)
+    variants = {}
+    if scenario.variants is not None:
+        variants = dict(scenario.variants(Stream(seed, "fuzz", "variants")))
+    parameters = build_parameters(
+        scenario.parameters, job.parameters, job.overrides, defaults=variants
+    )
+
+    def draw(sim: Sim) -> Plan:
+        return draw_plan(strategy, sim, seed)
+
+    return run_trial(scenario, parameters, seed, draw, events_limit=job.events_limit)
+
+
+@lru_cache(maxsize=64)
+def _scenario(target: str) -> Scenario[Any]:
+    """The scenario, looked up once a process: a file would be imported anew for every seed."""
+    return find_scenario(target).scenario
+
+
+def draw_plan(strategy: Strategy, sim: Sim, seed: int) -> Plan:
+    """The plan that a strategy draws for a seed, given a world that is built and not yet run."""
+    rng = Stream(seed, "fuzz", strategy.name)
+    return strategy.draw(Ground.of(sim, rng, TRAFFIC))
+
+
+class Campaign:
+    """Runs seeds and adds up what they found.
+
+    Args:
+        job: what to run.
+        first: the first seed.
+        count: how many seeds at most.
+        workers: processes; 1 runs everything in this one.
+        for_s: stop after so many seconds of wall time; None: not for that reason.
+        keep_going: do not stop at the first failure.
+
+    Attributes:
+        seeds: seeds run so far.
+        failures: the trials in which an oracle found something, ascending by seed.
+        inconclusive: trials that were given up.
+        faults: of each kind how many struck, over all trials.
+        effects: of each kind how often it made a difference.
+        coverage: in how many trials each `sometimes` label held.
+        events: events of all trials.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        first: int = 0,
+        count: int = 1000,
+        workers: int = 1,
+        for_s: float | None = None,
+        keep_going: bool = False,
+    ) -> None:
+        self.job = job
+        self.first = first
+        self.count = count
+        self.workers = workers
+        self.for_s = for_s
+        self.keep_going = keep_going
+        self.seeds = 0
+        self.events = 0
+        self.failures: list[Trial] = []
+        self.inconclusive = 0
+        self.faults: Counter[str] = Counter()
+        self.effects: Counter[str] = Counter()
+        self.coverage: Counter[str] = Counter()
+        self.began_s = time.perf_counter()
+        self.wall_s = 0.0
+
+    @property
+    def seeds_per_s(self) -> float:
+        """Seeds a second of wall time."""
+        return self.seeds / self.wall_s if self.wall_s else 0.0
+
+    def run(self, progress: Callable[["Campaign"], None] | None = None) -> None:
+        """Run the seeds; `progress` is called after each block.
+
+        Raises:
+            UserError: as `draw_trial`.
+            KeyboardInterrupt: a person stopped it; what was found so far is kept.
+        """
+        self.began_s = time.perf_counter()
+        results = self._alone() if self.workers == 1 else self._together()
+        try:
+            for block in results:
+                over = self._take(block)
+                self.wall_s = time.perf_counter() - self.began_s
+                if progress is not None:
+                    progress(self)
+                if over or (self.for_s is not None and self.wall_s >= self.for_s):
+                    break
+        finally:
+            results.close()
+            self.wall_s = time.perf_counter() - self.began_s
+
+    def _take(self, block: "Block") -> bool:
+        """Add up a block; whether the campaign is over."""
+        self.seeds += block.seeds
+        self.events += block.events
+        self.inconclusive += block.inconclusive
+        self.faults.update(block.faults)
+        self.effects.update(block.effects)
+        self.coverage.update(block.coverage)
+        self.failures.extend(block.failures)
+        return bool(self.failures) and not self.keep_going
+
+    def _blocks(self) -> Iterator[range]:
+        for start in range(self.first, self.first + self.count, BLOCK):
+            yield range(start, min(start + BLOCK, self.first + self.count))
+
+    def _alone(self) -> Generator["Block", None, None]:
+        for seeds in self._blocks():
+            yield run_block(self.job, seeds, self.keep_going)
+
+    def _together(self) -> Generator["Block", None, None]:
+        pool = worker_pool(self.workers)
+        waiting: deque[Future[Block]] = deque()
+        blocks = self._blocks()
+        try:
+            for seeds in blocks:
+                waiting.append(pool.submit(run_block, self.job, seeds, self.keep_going))
+                if len(waiting) > 2 * self.workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Block(msgspec.Struct):
+    """What a block of seeds found, added up so that little travels between processes."""
+
+    seeds: int
+    events: int
+    inconclusive: int
+    faults: dict[str, int]
+    effects: dict[str, int]
+    coverage: dict[str, int]
+    failures: list[Trial]
+
+
+def run_block(job: Job, seeds: range, keep_going: bool) -> Block:
+    """Run seeds one after the other, up to the first failure unless `keep_going`."""
+    block = Block(0, 0, 0, {}, {}, {}, [])
+    faults, effects, coverage = Counter[str](), Counter[str](), Counter[str]()
+    for trial in trials(job, seeds):
+        block.seeds += 1
+        block.events += trial.events
+        block.inconclusive += not trial.conclusive
+        faults.update(trial.faults)
+        effects.update(trial.effects)
+        coverage.update({label: int(count > 0) for label, count in trial.coverage.items()})
+        if trial.finding is not None:
+            block.failures.append(trial)
+            if not keep_going:
+                break
+    block.faults, block.effects, block.coverage = dict(faults), dict(effects), dict(coverage)
+    return block
+
+
+def trials(job: Job, seeds: range) -> Iterator[Trial]:
+    """The trials of some seeds one after the other, with the job's bug in the code."""
+    bug = load_bugs(Path(job.bugs))[job.bug] if job.bug else None
+    with applied(bug), _own_garbage():
+        for number, seed in enumerate(seeds, 1):
+            yield draw_trial(job, seed)
+            if number % COLLECT_EVERY == 0:
+                gc.collect(0)
+
+
+@contextmanager
+def _own_garbage() -> Iterator[None]:
+    """Within the block only `trials` collects garbage.
+
+    A world is full of cycles, and a process that runs thousands of them must let each go. What was
+    there before is frozen, and collecting the young generation then looks at the last few worlds
+    only.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.enable()
+
+
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """Processes that leave Ctrl-C to this one.
+
+    Forked, where that exists: such a worker starts at once, with everything imported.
+    """
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C goes to all processes of a terminal; the parent alone decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

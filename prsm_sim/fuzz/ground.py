@@ -1,0 +1,120 @@
+"""The ground a strategy stands on: whom it may strike, when, and a source of chance.
+
+Whoever is to be broken for good is drawn first, at most as many as the scenario's fault model
+allows; every fault that a peer cannot recover from goes to these. All times end before the scenario
+wants the world healed.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from prsm_sim.actor.context import Random
+from prsm_sim.actor.types import PeerId, Seconds
+from prsm_sim.chance import exp, log
+from prsm_sim.exposure import Exposure
+from prsm_sim.sim import Sim
+from prsm_sim.treachery.mutation import fields_of, is_signature
+
+T = TypeVar("T")
+
+_FIRST_ONES = 0.4
+"""In this share of plans the first peers are broken."""
+_SHORTEST = 1 / 200
+"""The shortest fault, as a share of the time until all is healed."""
+
+
+class Ground:
+    """What one plan is drawn from.
+
+    Args:
+        exposure: what may be struck.
+        types: of each message type that peers and bystanders accept, by name, its fields.
+        traffic: about how many messages a link carries in a run; numbers of messages are drawn
+            below it.
+        rng: the strategy's own stream.
+
+    Attributes:
+        everyone: all whose links may be struck.
+        broken: the peers that may be broken for good.
+    """
+
+    def __init__(
+        self,
+        exposure: Exposure,
+        types: Mapping[str, tuple[str, ...]],
+        traffic: int,
+        rng: Random,
+    ) -> None:
+        self.exposure = exposure
+        self.types = types
+        self.traffic = traffic
+        self.rng = rng
+        self.everyone = exposure.peers + exposure.bystanders
+        self.broken = self._draw_broken()
+
+    @classmethod
+    def of(cls, sim: Sim, rng: Random, traffic: int) -> "Ground":
+        """The ground of a world that is built and not yet run."""
+        everyone = sim.exposure.peers + sim.exposure.bystanders
+        accepted = {kind.__name__: kind for name in everyone for kind in sim.actor(name).accepts()}
+        fields = {
+            name: tuple(one.name for one in fields_of(kind) if not is_signature(one.name))
+            for name, kind in sorted(accepted.items())
+        }
+        return cls(sim.exposure, fields, traffic, rng)
+
+    def _draw_broken(self) -> tuple[PeerId, ...]:
+        """Who may be broken for good: anybody, or the first ones, where most protocols look for
+        their first leaders."""
+        peers, most = self.exposure.peers, min(self.exposure.faulty, len(self.exposure.peers))
+        if self.rng.random() < _FIRST_ONES:
+            return peers[:most]
+        return tuple(self.rng.sample(peers, most))
+
+    def chance(self, share: float) -> bool:
+        """True for this share of calls."""
+        return self.rng.random() < share
+
+    def peer(self) -> PeerId:
+        """Any peer that may be struck for a while."""
+        return self.rng.choice(self.exposure.peers)
+
+    def anyone(self) -> PeerId:
+        """Any peer whose links may be struck."""
+        return self.rng.choice(self.everyone)
+
+    def some(self, among: tuple[T, ...]) -> tuple[T, ...]:
+        """A random non-empty part, in the order given."""
+        count = self.rng.randint(1, max(1, len(among)))
+        chosen = sorted(self.rng.sample(range(len(among)), count))
+        return tuple(among[i] for i in chosen)
+
+    def span_s(self, share: float = 0.5) -> Seconds:
+        """How long something lasts: log-uniform, up to this share of the time until all heals.
+
+        Short faults and long ones find different bugs, and which is which depends on time-outs
+        that nobody here knows.
+        """
+        longest = share * self.exposure.heal_s
+        low, high = log(_SHORTEST * self.exposure.heal_s), log(longest)
+        return rounded(exp(low + (high - low) * self.rng.random()))
+
+    def window_s(self, share: float = 0.5) -> tuple[Seconds, Seconds]:
+        """When a fault strikes and how long it lasts; it is over when all shall be healed."""
+        for_s = self.span_s(share)
+        at_s = self.rng.random() * max(self.exposure.heal_s - for_s, 0.0)
+        return rounded(at_s), for_s
+
+    def number(self) -> int:
+        """The number of a message on its link: log-uniform, so that early ones are struck too."""
+        return int(exp(log(self.traffic + 1.0) * self.rng.random())) - 1
+
+    def link(self) -> tuple[PeerId, PeerId]:
+        """A sender and another peer that receives."""
+        sender, receiver = self.rng.sample(self.everyone, 2)
+        return sender, receiver
+
+
+def rounded(time_s: Seconds) -> Seconds:
+    """Four significant digits: a plan is read by people."""
+    return float(f"{time_s:.4g}")

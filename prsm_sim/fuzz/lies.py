@@ -1,0 +1,55 @@
+"""How Byzantine behaviour is drawn.
+
+A lie is a behaviour, the messages it concerns, and to whom it is told. Most bugs need one wrong
+message at the right moment (Winter et al., "Randomized testing of Byzantine fault tolerant
+algorithms", OOPSLA 2023), a few need a liar that never stops. Rare messages, which decide how a
+protocol recovers, are as likely to be singled out as the many of undisturbed operation.
+"""
+
+from prsm_sim.actor.types import PeerId
+from prsm_sim.faults import Byzantine
+from prsm_sim.faults.byzantine import Behaviour, Change
+from prsm_sim.fuzz.ground import Ground
+
+BEHAVIOURS: tuple[Behaviour, ...] = (
+    "withhold", "delay", "replay", "mutate", "mutate", "equivocate", "equivocate", "contradict",
+    "forge", "twin", "adaptive", "ignore",
+)  # fmt: skip
+ALTERING: tuple[Behaviour, ...] = ("mutate", "equivocate", "contradict")
+CHANGES: tuple[Change, ...] = ("increment", "decrement", "other", "old", "any", "any", "any")
+_COUNTS = (1, 1, 2, 4, None, None, None, None)
+
+
+def lie(ground: Ground, peer: PeerId, behaviours: tuple[Behaviour, ...] = BEHAVIOURS) -> Byzantine:
+    """One Byzantine behaviour of `peer`, drawn from `behaviours`."""
+    rng = ground.rng
+    behaviour = rng.choice(behaviours)
+    others = tuple(name for name in ground.everyone if name != peer)
+    accomplices = tuple(name for name in ground.broken if name != peer)
+    if behaviour == "twin":
+        side = ground.some(others)
+        return Byzantine(peer=peer, behaviour=behaviour, receivers=side, accomplices=accomplices)
+    kind = rng.choice(list(ground.types)) if ground.types and ground.chance(0.8) else ""
+    fields = ground.types[kind] if kind and behaviour in ALTERING and ground.chance(0.5) else ()
+    count = rng.choice(_COUNTS)
+    at_s, for_s = ground.window_s(1.0) if ground.chance(0.2) else (0.0, None)
+    return Byzantine(
+        peer=peer,
+        behaviour=behaviour,
+        at_s=at_s,
+        for_s=for_s,
+        types=(kind,) if kind else (),
+        receivers=ground.some(others) if behaviour != "ignore" and ground.chance(0.4) else (),
+        first=0 if count is None or ground.chance(0.5) else max(0, ground.number()),
+        count=count,
+        share=rng.choice((0.1, 0.3, 1.0) if behaviour == "ignore" else (0.3, 1.0, 1.0)),
+        field=rng.choice(fields) if fields else "",
+        change=rng.choice(CHANGES),
+        by_s=ground.span_s(),
+        accomplices=accomplices,
+    )
+
+
+def lies(ground: Ground, most: int = 3) -> list[Byzantine]:
+    """Some lies of each of those who may be broken for good."""
+    return [lie(ground, one) for one in ground.broken for _ in range(ground.rng.randint(1, most))]

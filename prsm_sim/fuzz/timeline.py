@@ -1,0 +1,135 @@
+"""The timeline of a run: which message left when, and whether and when it arrived.
+
+The recorded events know only arrivals. For a diagram a trial is run once more with its contexts
+watched: each `send` and `broadcast` is noted, then handed on unchanged, so the run goes the same
+way. A message travels by reference, which tells an arrival's departure apart from all others.
+"""
+
+from collections import defaultdict, deque
+from typing import Any
+
+import msgspec
+
+from prsm_sim.actor.types import Fact, Message, PeerId, Seconds
+from prsm_sim.fuzz.trial import EVENTS_LIMIT, Trial, conclude
+from prsm_sim.internal import Start, Timer
+from prsm_sim.parameters import build_parameters
+from prsm_sim.scenario import Scenario
+from prsm_sim.sim import Sim
+
+
+class Flight(msgspec.Struct):
+    """A message on its way.
+
+    Attributes:
+        sent_s: when it left.
+        arrived_s: when it arrived; None: it never did.
+        under_way: it had not arrived yet when the run ended.
+    """
+
+    sender: PeerId
+    receiver: PeerId
+    kind: str
+    sent_s: Seconds
+    arrived_s: Seconds | None = None
+    under_way: bool = False
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Something that happened at one peer: a timer, a start, a fact, a fault."""
+
+    peer: PeerId
+    time_s: Seconds
+    text: str
+
+
+class Timeline(msgspec.Struct):
+    """All flights in order of departure, and all marks in order of time."""
+
+    peers: tuple[PeerId, ...]
+    flights: list[Flight]
+    marks: list[Mark]
+    end_s: Seconds
+
+
+class _Watcher:
+    """Notes departures, arrivals and facts."""
+
+    def __init__(self) -> None:
+        self.flights: list[Flight] = []
+        self.marks: list[Mark] = []
+        self._open: defaultdict[tuple[PeerId, PeerId, int], deque[Flight]] = defaultdict(deque)
+        self._alive: list[Message] = []
+
+    def departs(self, now_s: Seconds, sender: PeerId, receiver: PeerId, message: Message) -> None:
+        """A message leaves; it is kept alive, so that its identity stays its own."""
+        flight = Flight(sender, receiver, type(message).__name__, now_s)
+        self.flights.append(flight)
+        self._alive.append(message)
+        self._open[sender, receiver, id(message)].append(flight)
+
+    def ends(self, sender: PeerId, receiver: PeerId, message: object) -> None:
+        """The run has ended, and this message has still been in the queue."""
+        waiting = self._open.get((sender, receiver, id(message)))
+        if waiting:
+            waiting.popleft().under_way = True
+
+    def bucket(self, events: list[tuple[float, str, str, Any]]) -> None:
+        """Match arrivals with departures, and keep the rest as marks."""
+        for time_s, sender, receiver, message in events:
+            if isinstance(message, Fact):
+                self.marks.append(Mark(sender, time_s, type(message).__name__))
+            elif isinstance(message, Timer):
+                self.marks.append(Mark(receiver, time_s, f"timer {message.name}"))
+            elif isinstance(message, Start):
+                self.marks.append(Mark(receiver, time_s, "start"))
+            elif isinstance(message, Message):
+                waiting = self._open.get((sender, receiver, id(message)))
+                if waiting:
+                    waiting.popleft().arrived_s = time_s
+
+
+def timeline_of(scenario: Scenario[Any], trial: Trial) -> Timeline:
+    """Run a trial again and return what travelled."""
+    parameters = build_parameters(scenario.parameters, trial.parameters)
+    watcher = _Watcher()
+    sim = Sim(trial.seed, recorder=watcher)
+    scenario.build(sim, parameters)
+    sim.schedule(*trial.plan)
+    _watch(sim, watcher)
+    conclude(sim, parameters, EVENTS_LIMIT)
+    for _, sender, receiver, message in sim.env.queue.remaining():
+        watcher.ends(sender, receiver, message)
+    names = tuple(sorted(name for name in sim.env.hosts if name[:1] != "\x00"))
+    return Timeline(names, watcher.flights, watcher.marks, sim.now)
+
+
+def _watch(sim: Sim, watcher: _Watcher) -> None:
+    """Stand between the contexts of a world and its links, also after these are made anew."""
+    context = sim.context_type
+    respecialise = sim.network_changed
+
+    def stand_between() -> None:
+        send, broadcast = context.send, context.broadcast
+
+        def watched_send(ctx: Any, to: PeerId, message: Message) -> None:
+            watcher.departs(sim.now, ctx.id, to, message)
+            send(ctx, to, message)
+
+        def watched_broadcast(
+            ctx: Any, message: Message, to: tuple[PeerId, ...] | None = None
+        ) -> None:
+            for receiver in ctx.peers if to is None else to:
+                if receiver != ctx.id:
+                    watcher.departs(sim.now, ctx.id, receiver, message)
+            broadcast(ctx, message, to)
+
+        setattr(context, "send", watched_send)  # noqa: B010  # a class made for this world
+        setattr(context, "broadcast", watched_broadcast)  # noqa: B010
+
+    def changed() -> None:
+        respecialise()
+        stand_between()
+
+    setattr(sim, "network_changed", changed)  # noqa: B010  # it stands before the method
+    stand_between()

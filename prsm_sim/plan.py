@@ -1,0 +1,71 @@
+"""A plan: the faults of one run, as a value that is drawn, written, read, shrunk and replayed.
+
+Whatever a strategy does to a run is in its plan, down to single messages. So the scenario, its
+parameters, the seed and the plan together are the whole story, and taking a fault out of the plan
+is a meaningful thing to try.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from prsm_sim.actor.errors import UserError
+from prsm_sim.actor.types import PeerId
+from prsm_sim.faults import Fault
+from prsm_sim.schedule import parse_entry
+
+Plan = tuple[Fault, ...]
+
+PlanEntry = Mapping[str, Any] | str
+"""A fault as people write it in a file: a mapping with a ``kind``, or a line of a schedule."""
+
+_adapter: TypeAdapter[Plan] = TypeAdapter(Plan)
+
+
+def dump_plan(plan: Plan) -> list[dict[str, Any]]:
+    """A plan as JSON can hold it, without what is at its default but for the kind."""
+    return [
+        {"kind": fault.kind} | fault.model_dump(mode="json", exclude_defaults=True)
+        for fault in plan
+    ]
+
+
+def load_plan(faults: Sequence[object], where: str) -> Plan:
+    """A plan out of JSON or YAML.
+
+    Raises:
+        UserError: a fault is not as it should be; the text names `where`, which one, and what.
+    """
+    try:
+        return _adapter.validate_python(list(faults))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{where}: fault {name}: {first['msg']}") from error
+
+
+def read_plan(
+    entries: Sequence[PlanEntry],
+    peers: Sequence[PeerId],
+    where: str,
+    bystanders: Sequence[PeerId] = (),
+) -> Plan:
+    """A plan out of what people write.
+
+    Args:
+        entries: mappings and lines, in any mixture.
+        peers: who is parted by a line that names a shape and no peers.
+        where: the file, for messages.
+        bystanders: others that a line may name.
+
+    Raises:
+        UserError: an entry is not as it should be; the text names `where`, which one, and what.
+    """
+    plan: list[Fault] = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            plan.append(parse_entry(entry, peers, bystanders))
+        except UserError as error:
+            raise UserError(f"{where}: fault {number}: {error}") from error
+    return tuple(plan)

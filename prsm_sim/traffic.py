@@ -1,0 +1,47 @@
+"""Traffic: how many messages of which type each peer has sent.
+
+What a protocol costs is counted where a message leaves its sender, so that one that is lost on the
+way, or arrives at a peer that is down, counts as well. A message to oneself needs no network and is
+no traffic. Nothing is counted unless a scenario asks for it (`World.count_traffic`), and a
+broadcast is counted by one addition.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from prsm_sim.actor.types import Message, PeerId
+
+if TYPE_CHECKING:
+    from prsm_sim.process import SimContext
+
+Traffic: TypeAlias = Counter[tuple[PeerId, type[Message]]]
+"""Messages sent, by sender and type."""
+
+Send = Callable[["SimContext", PeerId, Message], None]
+Broadcast = Callable[["SimContext", Message, tuple[PeerId, ...] | None], None]
+
+
+def counted(traffic: Traffic, hot: dict[str, Any]) -> dict[str, Any]:
+    """The methods of a simulated context that send, counting what they send.
+
+    Args:
+        traffic: is counted up.
+        hot: the methods of the context, by name.
+    """
+    send: Send = hot["send"]
+    broadcast: Broadcast = hot["broadcast"]
+
+    def counted_send(ctx: "SimContext", to: PeerId, message: Message) -> None:
+        if to != ctx.id:
+            traffic[ctx.id, message.__class__] += 1
+        send(ctx, to, message)
+
+    def counted_broadcast(
+        ctx: "SimContext", message: Message, to: tuple[PeerId, ...] | None = None
+    ) -> None:
+        receivers = ctx.peers if to is None else to
+        traffic[ctx.id, message.__class__] += len(receivers) - receivers.count(ctx.id)
+        broadcast(ctx, message, to)
+
+    return {"send": counted_send, "broadcast": counted_broadcast}

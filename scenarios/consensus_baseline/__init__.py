@@ -1,0 +1,1 @@
+"""The consensus baseline: one committee, plain links, closed-loop clients, everything counted."""

@@ -1,0 +1,92 @@
+"""A replicated key-value store: the state machine that the baseline's clients use.
+
+Operations are words, so that a trace of them can be read: ``get K``, ``put K V``, ``append K V``,
+``cas K OLD NEW`` (an absent value is the empty one). Every result tells the key's value, so that an
+operation that was lost, repeated or reordered shows in the very next result: ``append`` returns the
+value after it, the others return the value before.
+
+Each operation concerns one key and keys do not influence each other, so histories can be judged key
+by key (locality: Herlihy and Wing 1990, section 3.2). `StoreModel` is the specification that they
+are judged by, written independently of the machine.
+"""
+
+from hashlib import sha256
+
+from prsm_sim.actor import Fact, PeerId, decode, encode
+
+MALFORMED = b"malformed"
+
+
+def is_read(operation: bytes) -> bool:
+    """Whether an operation changes nothing, whatever the state is."""
+    return operation.startswith(b"get ")
+
+
+class KeyValueMachine:
+    """A state machine of named values; see `agents.consensus.machine.ReadableMachine`."""
+
+    def __init__(self) -> None:
+        self.values: dict[bytes, bytes] = {}
+
+    def apply(self, sequence: int, client: PeerId, operation: bytes, now_ms: int) -> bytes:
+        """Apply one operation and return its result; bytes that mean nothing are refused."""
+        values = self.values
+        match operation.split(b" "):
+            case [b"get", key]:
+                return values.get(key, b"")
+            case [b"put", key, value]:
+                before = values.get(key, b"")
+                values[key] = value
+                return before
+            case [b"append", key, value]:
+                values[key] = values.get(key, b"") + value
+                return values[key]
+            case [b"cas", key, old, new]:
+                before = values.get(key, b"")
+                if before == old:
+                    values[key] = new
+                return before
+        return MALFORMED
+
+    def query(self, client: PeerId, operation: bytes, now_ms: int) -> bytes | None:
+        """What `apply` would return, or None if the operation may change something."""
+        return self.apply(0, client, operation, now_ms) if is_read(operation) else None
+
+    def digest(self) -> str:
+        """SHA-256 of the whole state."""
+        return sha256(self.snapshot()).hexdigest()
+
+    def snapshot(self) -> bytes:
+        """All keys and values, sorted by key."""
+        return encode(sorted(self.values.items()))
+
+    def restore(self, state: bytes) -> None:
+        """Become the state that `snapshot` returned."""
+        self.values = dict(decode(state, list[tuple[bytes, bytes]]))
+
+    def facts(self) -> tuple[Fact, ...]:
+        """None: what clients are told says it all."""
+        return ()
+
+
+class StoreModel:
+    """The sequential specification of the store, for the oracle of linearizability."""
+
+    initial: bytes = b""
+
+    def step(self, state: bytes, operation: bytes) -> tuple[bytes, bytes]:
+        """The value of the operation's key after it, and the operation's result."""
+        verb, _, *rest = operation.split(b" ")
+        if verb == b"append":
+            return state + rest[0], state + rest[0]
+        if verb == b"put" or (verb == b"cas" and rest[0] == state):
+            return rest[-1], state
+        return state, state
+
+    def key(self, operation: bytes) -> bytes:
+        """The second word: keys are parts that do not touch each other."""
+        return operation.split(b" ", 2)[1]
+
+    def reads(self, operation: bytes) -> bool:
+        """Whether the operation changes nothing, whatever the state is."""
+        return is_read(operation)

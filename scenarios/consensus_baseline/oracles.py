@@ -1,0 +1,228 @@
+"""What must hold in a baseline run, whatever is struck within the fault model.
+
+Safety: replicas agree on what each sequence number holds, execute in order, execute what clients
+asked for and nothing twice; what a client is told was executed; the clients' history is
+linearizable; checkpoints of one sequence number are one state. Liveness: every request has its
+result within a bound after the faults are over, and all are served before the run ends.
+"""
+
+from collections.abc import Callable
+
+from agents.consensus.facts import CheckpointStable, Executed, StateTransferred
+from prsm_sim.actor import Fact, PeerId, Seconds
+from prsm_sim.checker import Agreement, Checker, Order
+from prsm_sim.history import Invoked, Returned
+from prsm_sim.oracles import Linearizable, Recovers
+from scenarios.consensus_baseline.key_value import StoreModel, is_read
+from scenarios.consensus_baseline.parameters import ConsensusBaselineParameters
+
+Honest = Callable[[PeerId], bool]
+Slots = dict[PeerId, dict[int, int]]
+"""Of each client's requests the sequence number under which honest replicas executed them."""
+
+
+def oracles(honest: Honest, parameters: ConsensusBaselineParameters) -> tuple[Checker, ...]:
+    """The checkers of a run.
+
+    Args:
+        honest: whether a peer counts; clients always do.
+        parameters: of the run.
+    """
+    p = parameters
+    slots: Slots = {}
+    return (
+        ExecutionAgreement(honest),
+        OrderedExecution(honest),
+        CheckpointAgreement(honest),
+        ExecutedOnce(honest, slots),
+        ExecutedBeforeTold(slots, tentative=p.tentative, unordered_reads=p.read_only),
+        Linearizable(StoreModel()),
+        Recovers((p.due_s - p.heal_s) / 2, after=p.heal_s),
+        Answered(p.requests, p.due_s),
+    )
+
+
+class ExecutionAgreement(Agreement):
+    """No two replicas execute different batches under one sequence number.
+
+    What nearly always holds is seen at once; the general oracle is asked where it does not.
+    """
+
+    def __init__(self, honest: Honest) -> None:
+        super().__init__(Executed, lambda fact: fact.sequence, lambda fact: fact.digest, honest)
+
+    def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
+        """Compare the digest with the first one of its sequence number."""
+        assert isinstance(fact, Executed)
+        first = self._first.get(fact.sequence)
+        if first is not None and first[1] == fact.digest and self._trusted(peer):
+            self.evaluations += 1
+            return None
+        return super().observe(time_s, peer, fact)
+
+
+class OrderedExecution(Order):
+    """Replicas execute 1, 2, 3, … without a gap, but for what a transferred state contains."""
+
+    def __init__(self, honest: Honest) -> None:
+        super().__init__(Executed, lambda fact: fact.sequence, honest)
+        self.facts = (Executed, StateTransferred)
+
+    def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
+        """Judge an execution, or note up to where a replica has taken over a state."""
+        last = self._last.get(peer, 0)
+        if isinstance(fact, Executed):
+            if fact.sequence == last and last:  # judged for the first request of its batch
+                self.evaluations += 1
+                return None
+            return super().observe(time_s, peer, fact)
+        assert isinstance(fact, StateTransferred)
+        self._last[peer] = max(last, fact.sequence)
+        return None
+
+
+class ExecutedOnce(Checker):
+    """Honest replicas execute what was asked for, each request under one sequence number, once.
+
+    A replica that forgot its state executes again what it had executed, under the same numbers.
+
+    Args:
+        honest: whether a replica counts.
+        slots: is filled with what was executed where.
+    """
+
+    name = "integrity"
+    facts = (Executed, Invoked)
+
+    def __init__(self, honest: Honest, slots: Slots) -> None:
+        super().__init__()
+        self._honest = honest
+        self._slots = slots
+        self._asked: dict[PeerId, int] = {}
+        self._last: dict[PeerId, dict[PeerId, tuple[int, Seconds]]] = {}
+
+    def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
+        """Judge an execution, or note what a client has asked for."""
+        if isinstance(fact, Invoked):
+            self._asked[fact.client] = fact.number  # numbers ascend
+            return None
+        assert isinstance(fact, Executed)
+        client, number, sequence = fact.client, fact.timestamp, fact.sequence
+        if not client or not self._honest(peer):
+            return None
+        self.evaluations += 1
+        slots = self._slots.get(client)
+        if slots is None:
+            slots = self._slots[client] = {}
+        slot = slots.setdefault(number, sequence)
+        if slot != sequence:
+            return f"request {number} of {client} has slot {slot}; {peer} put it in {sequence} too"
+        if number > self._asked.get(client, 0):
+            return f"{peer} executed request {number} of {client}, which it had not made"
+        last = self._last.get(peer)
+        if last is None:
+            last = self._last[peer] = {}
+        before = last.get(client)
+        last[client] = (number, time_s)
+        if before is not None and before[1] == time_s and before[0] >= number:
+            return f"{peer} executed request {number} of {client} again in slot {sequence}"
+        return None
+
+
+class ExecutedBeforeTold(Checker):
+    """A client is told the result of a request only after an honest replica executed it.
+
+    Whether it is the right result is judged by the history's linearizability.
+
+    Args:
+        slots: what was executed where; filled by `ExecutedOnce`.
+        tentative: results may be told before they are final; then they must be so at the end.
+        unordered_reads: reads are answered without being executed in order.
+    """
+
+    name = "validity"
+    facts = (Invoked, Returned)
+
+    def __init__(
+        self, slots: Slots, *, tentative: bool = False, unordered_reads: bool = False
+    ) -> None:
+        super().__init__()
+        self._slots = slots
+        self._tentative = tentative
+        self._unordered_reads = unordered_reads
+        self._reading: dict[PeerId, int] = {}
+        self._owed: list[tuple[PeerId, int]] = []
+
+    def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
+        """Judge a result, or note that a request need not be ordered."""
+        if isinstance(fact, Invoked):
+            if self._unordered_reads and is_read(fact.operation):
+                self._reading[fact.client] = fact.number
+            return None
+        assert isinstance(fact, Returned)
+        client, number = fact.client, fact.number
+        self.evaluations += 1
+        if number in self._slots.get(client, ()) or self._reading.get(client) == number:
+            return None
+        if self._tentative:
+            self._owed.append((client, number))
+            return None
+        return f"{client} was told the result of request {number}, which none had executed"
+
+    def finish(self, time_s: Seconds) -> str | None:
+        """Judge what was told tentatively."""
+        for client, number in self._owed:
+            if number not in self._slots.get(client, ()):
+                return f"{client} was told the result of request {number}, which none ever executed"
+        return None
+
+
+class CheckpointAgreement(Agreement):
+    """Stable checkpoints of one sequence number are one state, if there are any."""
+
+    judges = False
+
+    def __init__(self, honest: Honest) -> None:
+        super().__init__(
+            CheckpointStable, lambda fact: fact.sequence, lambda fact: fact.digest, honest,
+            name="checkpoint agreement",
+        )  # fmt: skip
+
+    def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
+        """Judge a checkpoint; from the first one on there is a verdict."""
+        self.judges = True
+        return super().observe(time_s, peer, fact)
+
+
+class Answered(Checker):
+    """Liveness: in the end every request has its result.
+
+    Args:
+        requests: how many there are.
+        due_s: a run that ends before this time is too short to tell.
+    """
+
+    name = "liveness"
+    facts = (Returned,)
+
+    def __init__(self, requests: int, due_s: Seconds) -> None:
+        super().__init__()
+        self._requests = requests
+        self._due_s = due_s
+
+    def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
+        """Count a result."""
+        self.evaluations += 1
+        return None
+
+    def finish(self, time_s: Seconds) -> str | None:
+        """Compare with what was to be asked."""
+        returned = self.evaluations
+        self.evaluations += 1
+        if returned == self._requests:
+            return None
+        found = f"only {returned} of {self._requests} requests had a result by {time_s:g} s"
+        if time_s < self._due_s:
+            self.doubt = f"{found}, and they are not due before {self._due_s:g} s"
+            return None
+        return found

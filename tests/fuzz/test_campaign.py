@@ -1,0 +1,100 @@
+"""Campaigns: decided by seeds alone, whatever the number of workers; and what strategies draw."""
+
+from pathlib import Path
+
+import pytest
+
+from prsm_sim.actor.errors import UserError
+from prsm_sim.chance import Stream
+from prsm_sim.faults import Byzantine, Crash, LyingDisk
+from prsm_sim.fuzz.campaign import Campaign, Job, draw_trial
+from prsm_sim.fuzz.ground import Ground
+from prsm_sim.fuzz.strategies import STRATEGIES, find_strategy
+from prsm_sim.parameters import build_parameters
+from prsm_sim.registry import find_scenario
+from prsm_sim.sim import Sim
+
+TALLY = str(Path(__file__).with_name("tally.py"))
+CONSENSUS = "consensus_baseline"
+
+
+def careless(strategy: str = "swarm") -> Job:
+    return Job(scenario=TALLY, strategy=strategy, overrides=("careful=false",))
+
+
+@pytest.mark.parametrize("strategy", ["swarm", "random", "pct", "mutation"])
+def test_each_strategy_finds_the_toy_bug_and_none_alarms_without_it(strategy):
+    campaign = Campaign(careless(strategy), count=200)
+    campaign.run()
+    assert [one.finding.oracle for one in campaign.failures] == ["integrity"]
+    healthy = Campaign(Job(scenario=TALLY, strategy=strategy), count=100, keep_going=True)
+    healthy.run()
+    assert (healthy.seeds, healthy.failures) == (100, [])
+
+
+def test_the_number_of_workers_changes_nothing():
+    found = []
+    for workers in (1, 2):
+        campaign = Campaign(careless(), count=300, workers=workers)
+        campaign.run()
+        found.append((campaign.seeds, campaign.events, campaign.failures, campaign.faults))
+    assert found[0] == found[1]
+    assert found[0][2]
+
+
+def test_a_seed_is_the_whole_story():
+    job = Job(scenario=CONSENSUS, strategy="swarm")
+    first, again, other = draw_trial(job, 5), draw_trial(job, 5), draw_trial(job, 6)
+    assert first == again
+    assert first.digest != other.digest
+
+
+def test_an_override_is_not_varied():
+    sizes = {draw_trial(Job(scenario=CONSENSUS, strategy="pct"), seed).parameters["replicas"]
+             for seed in range(6)}  # fmt: skip
+    assert len(sizes) > 1
+    fixed = Job(scenario=CONSENSUS, strategy="pct", overrides=("replicas=5",))
+    assert {draw_trial(fixed, seed).parameters["replicas"] for seed in range(6)} == {5}
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+def test_plans_stay_inside_what_the_scenario_exposes(strategy):
+    scenario = find_scenario(CONSENSUS).scenario
+    for seed in range(40):
+        sim = Sim(seed)
+        scenario.build(sim, build_parameters(scenario.parameters, {"replicas": 7}))
+        plan = find_strategy(strategy).draw(Ground.of(sim, Stream(seed, "plan"), 64))
+        exposure = sim.exposure
+        for_good = {fault.peer for fault in plan if isinstance(fault, Byzantine | LyingDisk)}
+        for_good |= {
+            fault.peer
+            for fault in plan
+            if isinstance(fault, Crash) and (fault.amnesia or fault.for_s is None)
+        }
+        assert len(for_good) <= exposure.faulty
+        assert for_good <= set(exposure.peers)
+        for fault in plan:
+            ends_s = getattr(fault, "at_s", 0.0) + (getattr(fault, "for_s", None) or 0.0)
+            if not isinstance(fault, Byzantine):
+                assert ends_s <= exposure.heal_s * 1.01
+
+
+def test_an_unknown_strategy_is_one_line_with_the_nearest_name():
+    with pytest.raises(UserError, match=r"did you mean 'swarm'"):
+        find_strategy("swam")
+
+
+def test_a_trial_without_end_is_given_up():
+    job = Job(scenario=CONSENSUS, strategy="pct", events_limit=100, overrides=("requests=400",))
+    trial = draw_trial(job, 0)
+    assert not trial.conclusive
+    assert trial.finding is None
+
+
+def test_what_was_struck_and_reached_is_reported():
+    campaign = Campaign(Job(scenario=CONSENSUS, strategy="swarm"), count=48, keep_going=True)
+    campaign.run()
+    assert campaign.seeds == 48
+    assert len(campaign.faults) > 10
+    assert sum(campaign.effects.values()) > 100
+    assert campaign.coverage["consensus: view change started"] > 5
