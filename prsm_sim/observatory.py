@@ -26,32 +26,28 @@ class Observatory:
         self.series: list[tuple[Seconds, str, float]] = []
         self.faults_struck: Counter[str] = Counter()
         self.closing: list[Callable[[], None]] = []
-        self._observers: dict[type[Fact], list[Observer]] = {}
+        self._watchers: dict[type[Fact], list[tuple[Callable[..., object], Checker | None]]] = {}
         self._violations: dict[Checker, InvariantViolation] = {}
 
     def check(self, checker: Checker) -> None:
         """Have `checker` judge every fact of its types from now on."""
         self.checkers.append(checker)
         checker.begin(self.coverage)
-
-        def judge(time_s: Seconds, peer: PeerId, fact: Fact) -> None:
-            wrong = checker.observe(time_s, peer, fact)
-            if wrong is not None:
-                raise self._violation(checker, wrong, time_s)
-
         for fact_type in checker.facts:
-            self.observe(fact_type, judge)
+            self._watchers.setdefault(fact_type, []).append((checker.observe, checker))
 
     def observe(self, fact_type: type[Fact], observer: Observer) -> None:
         """Call ``observer(time_s, peer, fact)`` for every fact of exactly this type."""
-        self._observers.setdefault(fact_type, []).append(observer)
+        self._watchers.setdefault(fact_type, []).append((observer, None))
 
     def fact(self, time_s: Seconds, peer: PeerId, fact: Fact) -> None:
         """Take in one fact; raises `InvariantViolation` if a checker finds it wrong."""
         fact_type = type(fact)
         self.counters[fact_type.__name__] += 1
-        for observer in self._observers.get(fact_type, ()):
-            observer(time_s, peer, fact)
+        for watch, checker in self._watchers.get(fact_type, ()):
+            wrong = watch(time_s, peer, fact)
+            if wrong is not None and checker is not None:
+                raise self._violation(checker, str(wrong), time_s)
 
     def sample(self, time_s: Seconds) -> None:
         """Read every gauge once, and let checkers look; raises `InvariantViolation`."""

@@ -22,9 +22,11 @@ def progress_text(campaign: "Campaign") -> str:
 
 def describe(trial: "Trial") -> str:
     """What was found, in one line."""
+    from prsm_sim.fuzz.artefact import brief
+
     assert trial.finding is not None
     found = trial.finding
-    return f"{found.oracle} broke at {found.time_s:.6f} s: {found.what}"
+    return f"{found.oracle} broke at {found.time_s:.6f} s: {brief(found.what)}"
 
 
 def report(

@@ -28,6 +28,10 @@ from prsm_sim.yaml_files import dump_yaml
 
 STORY, CASE, TAPE = "story.txt", "case.yaml", "tape.json"
 TEST, DIAGRAM = "test_counter_example.py", "space_time.svg"
+NOT_AGAIN = (
+    "but run once more it went another way: something in this scenario is not decided by its seed\n"
+    "(the clock, `random`, the order of a set); `prsm run` it twice, and `prsm diff` shows where\n"
+)
 
 
 def write_artefact(
@@ -61,12 +65,16 @@ def write_artefact(
     )
     assert result.run_dir is not None
     folder = result.run_dir
-    (folder / STORY).write_text(story_of(found, trial), "utf-8")
+    story = story_of(found, trial)
+    if result.digest != trial.digest:
+        story += NOT_AGAIN
+    (folder / STORY).write_text(story, "utf-8")
     (folder / CASE).write_text(case_yaml(found, trial), "utf-8")
     (folder / TAPE).write_bytes(to_json(_tape(trial, drawn, strategy)) + b"\n")
     (folder / TEST).write_text(test_of(found, trial), "utf-8")
-    title = "" if trial.finding is None else f"{trial.finding.oracle}: {trial.finding.what}"
-    diagram = space_time_svg(timeline_of(found.scenario, trial), title)
+    found_here = trial.finding
+    title = "" if found_here is None else f"{found_here.oracle}: {brief(found_here.what, 90)}"
+    diagram = space_time_svg(timeline_of(found.scenario, trial), title, trial.plan)
     (folder / DIAGRAM).write_text(diagram, "utf-8")
     return result
 
@@ -80,8 +88,17 @@ def story_of(found: Found, trial: Trial) -> str:
     lines += [f"  {format_fault(fault)}" for fault in trial.plan] or ["  no faults"]
     if trial.finding is not None:
         lines.append(f"then {trial.finding.oracle} broke at {trial.finding.time_s:.6f} s:")
-        lines.append(f"  {trial.finding.what}")
+        lines.append(f"  {brief(trial.finding.what)}")
     return "\n".join(lines) + "\n"
+
+
+def brief(text: str, ends: int = 200) -> str:
+    """A long text, such as an exception with a whole message in it, by its beginning and its end.
+
+    The whole of it is in the verdicts and the traceback of the run.
+    """
+    text = " ".join(text.split())
+    return text if len(text) <= 2 * ends + 3 else f"{text[:ends]} … {text[-ends:]}"
 
 
 def case_yaml(found: Found, trial: Trial) -> str:
@@ -120,7 +137,7 @@ def test_of(found: Found, trial: Trial) -> str:
     assert trial.finding is not None
     oracle, scenario = trial.finding.oracle, found.scenario.name
     name = re.sub(r"\W+", "_", f"{scenario} keeps {oracle}").strip("_").lower()
-    said = _plain(" ".join(trial.finding.what.split()))
+    said = _plain(brief(trial.finding.what))
     lines = [
         f'"""Found by fuzzing {_plain(scenario)}: {_plain(oracle)} broke.',
         "",

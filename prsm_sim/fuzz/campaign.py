@@ -22,6 +22,7 @@ import msgspec
 
 from prsm_sim.chance import Stream
 from prsm_sim.fuzz.bugs import applied, load_bugs
+from prsm_sim.fuzz.census import Census, take_census
 from prsm_sim.fuzz.ground import Ground
 from prsm_sim.fuzz.strategies import Strategy, find_strategy
 from prsm_sim.fuzz.trial import EVENTS_LIMIT, Trial, run_trial
@@ -35,8 +36,6 @@ COLLECT_EVERY = 8
 """Worlds that may lie about before they are collected."""
 BLOCK = 16
 """Seeds that a worker runs before it reports."""
-TRAFFIC = 64
-"""About how many messages a link carries; only decides how messages are drawn."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,8 +74,10 @@ def draw_trial(job: Job, seed: int) -> Trial:
         scenario.parameters, job.parameters, job.overrides, defaults=variants
     )
 
+    census = _census(job.scenario, msgspec.json.encode(job.parameters), job.overrides)
+
     def draw(sim: Sim) -> Plan:
-        return draw_plan(strategy, sim, seed)
+        return draw_plan(strategy, sim, seed, census)
 
     return run_trial(scenario, parameters, seed, draw, events_limit=job.events_limit)
 
@@ -87,10 +88,18 @@ def _scenario(target: str) -> Scenario[Any]:
     return find_scenario(target).scenario
 
 
-def draw_plan(strategy: Strategy, sim: Sim, seed: int) -> Plan:
+@lru_cache(maxsize=64)
+def _census(target: str, values: bytes, overrides: tuple[str, ...]) -> Census:
+    """The census of a campaign, taken once a process."""
+    scenario = _scenario(target)
+    parameters = build_parameters(scenario.parameters, msgspec.json.decode(values), overrides)
+    return take_census(scenario, parameters)
+
+
+def draw_plan(strategy: Strategy, sim: Sim, seed: int, census: Census) -> Plan:
     """The plan that a strategy draws for a seed, given a world that is built and not yet run."""
     rng = Stream(seed, "fuzz", strategy.name)
-    return strategy.draw(Ground.of(sim, rng, TRAFFIC))
+    return strategy.draw(Ground.of(sim, rng, census))
 
 
 class Campaign:

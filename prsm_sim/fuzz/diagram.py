@@ -3,132 +3,268 @@
 Peers are horizontal lanes, time runs to the right, a message is a line from where it left to where
 it arrived. A lost one ends in a cross, one that was still under way at the end in an arrow. Time is
 stretched by rank, not by the clock: what happened one after the other is drawn apart however close
-it was, because order is what a reader looks for. The clock is written at the foot.
+it was, because order is what a reader looks for. The clock is written at the foot. Above the lanes
+a bar for each fault says from when to when it struck; a peer that is struck has its lane marked.
 """
 
 import re
-from html import escape
+import textwrap
+from bisect import bisect_right
+from collections import Counter
 
 from prsm_sim.actor.types import PeerId, Seconds
+from prsm_sim.chance import log
+from prsm_sim.fuzz.fault_bars import (
+    fault_bars,
+    fault_rows,
+    struck_lanes,
+    traitors,
+    xml_text,
+)
 from prsm_sim.fuzz.timeline import Flight, Mark, Timeline
+from prsm_sim.plan import Plan
 
 MESSAGES = 80
-"""So many messages are drawn, the last ones."""
-_LANE = 56
-_STEP = 22
-_LEFT = 120
-_TOP = 64
+"""So many messages that arrived are drawn, the last ones, and half as many that did not."""
+_STEPS = (22, 100)
+"""The least and the greatest distance between two moments."""
+_USUAL_WIDTH = 1000
+_CLOCK_ROOM = 72
+"""How wide a time at the foot is."""
+_ROW = 16
+_LETTER = 6.4
+"""Width of a letter at most, in pixels."""
+_NAME = 28
+"""Longer names are cut."""
 _LONG = re.compile(r"[0-9a-f]{16,}")
 """Digests; a title shows their beginning."""
+_LOST = "#c1121f"
 _COLOURS = (
-    "#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5",
-    "#9c6b4e", "#9498a0",
+    "#4269d0", "#d99a00", "#a463f2", "#3ca951", "#e0569b", "#00798c", "#9c6b4e", "#6a7fdb",
+    "#7a8b00", "#777777",
 )  # fmt: skip
 
 
-def space_time_svg(timeline: Timeline, title: str) -> str:
+class Canvas:
+    """Where everything stands.
+
+    Attributes:
+        lanes: the height of each peer's lane.
+        top: where the lanes begin.
+        bottom: where they end.
+        width: of the whole.
+        left: where time begins.
+        step: the distance between two moments.
+    """
+
+    def __init__(
+        self, flights: list[Flight], marks: list[Mark], since_s: Seconds, end_s: Seconds, top: int
+    ) -> None:
+        names = {flight.sender for flight in flights} | {flight.receiver for flight in flights}
+        names |= {mark.peer for mark in marks if mark.peer}
+        height = 52 if len(names) <= 12 else 34 if len(names) <= 30 else 22
+        self.top = top
+        self.lanes = {
+            name: top + height * i + height // 2 + 6
+            for i, name in enumerate(sorted(names, key=_natural))
+        }
+        self.bottom = top + height * len(names) + 8
+        longest = max((min(len(name), _NAME) for name in names), default=0)
+        self.left = 24 + int(_LETTER * longest)
+        moments = {flight.sent_s for flight in flights} | {mark.time_s for mark in marks}
+        moments |= {flight.arrived_s for flight in flights if flight.arrived_s is not None}
+        self.moments = sorted({time_s for time_s in moments if time_s >= since_s} | {end_s})
+        least, most = _STEPS
+        self.step = max(least, min(most, _USUAL_WIDTH // len(self.moments)))
+        self.width = max(self.left + self.step * (len(self.moments) + 2), 720)
+
+    def x(self, time_s: Seconds) -> int:
+        """Where a moment is; between two that are drawn it lies in proportion."""
+        place = bisect_right(self.moments, time_s) - 1
+        if place < 0:
+            return self.left
+        here = self.left + self.step * (place + 1)
+        if place + 1 == len(self.moments) or self.moments[place] == time_s:
+            return here
+        share = (time_s - self.moments[place]) / (self.moments[place + 1] - self.moments[place])
+        return here + int(self.step * share)
+
+
+def space_time_svg(timeline: Timeline, title: str, plan: Plan = ()) -> str:
     """The last messages of a timeline as an SVG document."""
-    title = _LONG.sub(lambda found: found[0][:8] + "…", title)
-    flights = timeline.flights[-MESSAGES:]
-    since_s = flights[0].sent_s if flights else 0.0
-    marks = [mark for mark in timeline.marks if mark.time_s >= since_s][-MESSAGES:]
-    lanes = _lanes(flights, marks)
-    columns = _columns(flights, marks)
+    flights, since_s = _last_rounds(timeline)
+    marks = [mark for mark in timeline.marks if mark.time_s >= since_s]
+    marks = marks[-4 * MESSAGES :]
     kinds = list(dict.fromkeys(flight.kind for flight in flights))
     colour = {kind: _COLOURS[i % len(_COLOURS)] for i, kind in enumerate(kinds)}
-    width = _LEFT + _STEP * (len(columns) + 2)
-    height = _TOP + _LANE * len(lanes) + 56
-    width = max(width, 640)
+    rows = fault_rows(plan, marks, since_s, timeline.end_s)
+    probe = Canvas(flights, marks, since_s, timeline.end_s, 0)
+    short = _LONG.sub(lambda found: found[0][:8] + "…", title)
+    heading = textwrap.wrap(short, (probe.width - 24) // 8) or [""]
+    legend, legend_rows = _legend(kinds, colour, probe.width, 20 * len(heading) + 22)
+    top = 20 * len(heading) + 22 + _ROW * legend_rows + 6
+    canvas = Canvas(flights, marks, since_s, timeline.end_s, top + _ROW * len(rows) + 10)
+    height = canvas.bottom + 40
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" font-family="ui-sans-serif, system-ui, sans-serif" '
-        'font-size="11">',
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        f'<text x="12" y="22" font-size="14" font-weight="600">{escape(title)}</text>',
-        *_legend(kinds, colour),
-        *(_lane(peer, y, width) for peer, y in lanes.items()),
-        *(_flight(one, lanes, columns, colour[one.kind]) for one in flights),
-        *_marks(marks, lanes, columns),
-        *_clock(columns, height),
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{canvas.width}" height="{height}" '
+        f'viewBox="0 0 {canvas.width} {height}" font-size="11" '
+        'font-family="ui-sans-serif, system-ui, sans-serif">',
+        f"<title>{xml_text(title)}</title>",
+        f'<rect width="{canvas.width}" height="{height}" fill="#ffffff"/>',
+        *(
+            f'<text x="12" y="{22 + 20 * i}" font-size="14" font-weight="600">'
+            f"{xml_text(line)}</text>"
+            for i, line in enumerate(heading)
+        ),
+        *legend,
+        *fault_bars(rows, canvas, top),
+        *_lanes(canvas, traitors(plan)),
+        *struck_lanes(plan, canvas, since_s, timeline.end_s),
+        *(_flight(one, canvas, colour[one.kind]) for one in flights),
+        *_marks(marks, canvas),
+        *_end(canvas, timeline.end_s),
+        *_clock(canvas),
         "</svg>",
     ]
-    return "\n".join(part for part in parts if part) + "\n"
+    return "\n".join(parts) + "\n"
 
 
-def _lanes(flights: list[Flight], marks: list[Mark]) -> dict[PeerId, int]:
-    """The peers that take part, and the height of each one's lane."""
-    names = {flight.sender for flight in flights} | {flight.receiver for flight in flights}
-    names |= {mark.peer for mark in marks if mark.peer}
-    return {name: _TOP + _LANE * i + _LANE // 2 for i, name in enumerate(sorted(names))}
+def _last_rounds(timeline: Timeline) -> tuple[list[Flight], Seconds]:
+    """The messages to draw, and when the picture begins.
+
+    The last that arrived, because these decided something. A few of them may have been under way
+    for long; these begin at the left edge.
+    """
+    arrived = sorted(
+        (flight for flight in timeline.flights if flight.arrived_s is not None),
+        key=lambda flight: (flight.arrived_s, flight.sent_s),
+    )[-MESSAGES:]
+    sent = sorted(flight.sent_s for flight in arrived)
+    since_s = sent[len(sent) // 10] if sent else 0.0
+    others = [f for f in timeline.flights if f.arrived_s is None and f.sent_s >= since_s]
+    return arrived + others[-MESSAGES // 2 :], since_s
 
 
-def _columns(flights: list[Flight], marks: list[Mark]) -> dict[Seconds, int]:
-    """Each moment at which something happened, and its place."""
-    moments = {flight.sent_s for flight in flights} | {mark.time_s for mark in marks}
-    moments |= {flight.arrived_s for flight in flights if flight.arrived_s is not None}
-    return {moment: _LEFT + _STEP * (i + 1) for i, moment in enumerate(sorted(moments))}
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Peers in the order people count: peer-2 before peer-10."""
+    return [(int(p), "") if p.isdigit() else (-1, p) for p in re.split(r"(\d+)", name)]
 
 
-def _legend(kinds: list[str], colour: dict[str, str]) -> list[str]:
-    parts, x = [], 12
-    for kind in kinds:
-        parts.append(f'<line x1="{x}" y1="40" x2="{x + 18}" y2="40" stroke="{colour[kind]}"/>')
-        parts.append(f'<text x="{x + 22}" y="44" fill="#444">{escape(kind)}</text>')
-        x += 40 + 7 * len(kind)
+def _legend(
+    kinds: list[str], colour: dict[str, str], width: int, top: int
+) -> tuple[list[str], int]:
+    """What the colours and the signs mean, and how many rows that takes."""
+    signs = (("●", "#444", "arrived"), ("×", _LOST, "lost"), ("→", "#444", "still under way"),
+             ("■", "#222", "fact or timer"))  # fmt: skip
+    entries = [("", colour[kind], kind) for kind in kinds] + list(signs)
+    parts, x, row = [], 12, 0
+    for sign, paint, text in entries:
+        wide = 34 + int(_LETTER * len(text))
+        if x + wide > width and x > 12:
+            x, row = 12, row + 1
+        y = top + _ROW * row
+        if sign:
+            parts.append(f'<text x="{x + 6}" y="{y}" fill="{paint}">{sign}</text>')
+        else:
+            parts.append(
+                f'<line x1="{x}" y1="{y - 4}" x2="{x + 16}" y2="{y - 4}" stroke="{paint}" '
+                'stroke-width="2"/>'
+            )
+        parts.append(f'<text x="{x + 20}" y="{y}" fill="#444">{xml_text(text)}</text>')
+        x += wide
+    return parts, row + 1
+
+
+def _lanes(canvas: Canvas, liars: set[PeerId]) -> list[str]:
+    parts = []
+    for peer, y in canvas.lanes.items():
+        shown = peer if len(peer) <= _NAME else peer[: _NAME - 1] + "…"
+        paint = ' fill="#c1121f" font-weight="600"' if peer in liars else ""
+        parts.append(
+            f'<line x1="{canvas.left - 4}" y1="{y}" x2="{canvas.width - 8}" y2="{y}" '
+            'stroke="#d0d0d0"/>'
+            f'<text x="12" y="{y + 4}"{paint}>{xml_text(shown)}<title>{xml_text(peer)}'
+            f"{', Byzantine' if peer in liars else ''}</title></text>"
+        )
     return parts
 
 
-def _lane(peer: PeerId, y: int, width: int) -> str:
-    return (
-        f'<line x1="{_LEFT - 8}" y1="{y}" x2="{width - 8}" y2="{y}" stroke="#d0d0d0"/>'
-        f'<text x="12" y="{y + 4}">{escape(peer)}</text>'
-    )
-
-
-def _flight(
-    flight: Flight, lanes: dict[PeerId, int], columns: dict[Seconds, int], colour: str
-) -> str:
-    x1, y1, y2 = columns[flight.sent_s], lanes[flight.sender], lanes[flight.receiver]
+def _flight(flight: Flight, canvas: Canvas, colour: str) -> str:
+    x1, y1, y2 = canvas.x(flight.sent_s), canvas.lanes[flight.sender], canvas.lanes[flight.receiver]
     label = f"{flight.kind} {flight.sender} → {flight.receiver}, sent {flight.sent_s:.6f} s"
-    if flight.arrived_s is None:  # shown for a third of the way
-        x2, y2 = x1 + _STEP, y1 + (y2 - y1) // 3
-        sign, what = ("→", "still under way") if flight.under_way else ("×", "never arrived")
-        end = f'<text x="{x2 - 3}" y="{y2 + 4}" fill="{colour}">{sign}</text>'
+    dashes = ""
+    if flight.arrived_s is None:  # shown for a part of the way
+        x2, y2 = x1 + 15, y1 + (y2 - y1) // 3
+        sign, paint, what = ("→", colour, "still under way") if flight.under_way else (
+            "×", _LOST, "lost")  # fmt: skip
+        end = (
+            f'<text x="{x2}" y="{y2 + 4}" fill="{paint}" font-size="13" '
+            f'text-anchor="middle">{sign}</text>'
+        )
         dashes, label = ' stroke-dasharray="3 3"', f"{label}, {what}"
     else:
-        x2 = columns[flight.arrived_s]
+        x2 = canvas.x(flight.arrived_s)
         end = f'<circle cx="{x2}" cy="{y2}" r="2.5" fill="{colour}"/>'
-        dashes, label = "", label + f", arrived {flight.arrived_s:.6f} s"
+        label += f", arrived {flight.arrived_s:.6f} s"
+        if flight.again:
+            dashes, label = ' stroke-dasharray="8 3 2 3"', label + " once more"
     return (
-        f"<g><title>{escape(label)}</title>"
+        f"<g><title>{xml_text(label)}</title>"
         f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="{colour}"{dashes}/>{end}</g>'
     )
 
 
-def _marks(marks: list[Mark], lanes: dict[PeerId, int], columns: dict[Seconds, int]) -> list[str]:
-    """Squares on the lanes; what concerns the world as a whole is a line through all of them."""
-    parts = []
+def _marks(marks: list[Mark], canvas: Canvas) -> list[str]:
+    """Squares on the lanes. Their texts take the first free place above or below, if there is one;
+    the rest is in what a browser shows where the mouse is."""
+    at: dict[tuple[PeerId, Seconds], Counter[str]] = {}
     for mark in marks:
-        x = columns[mark.time_s]
-        label = f"<title>{escape(mark.text)} at {mark.time_s:.6f} s</title>"
-        if mark.peer in lanes:
-            y = lanes[mark.peer]
-            shape = f'<rect x="{x - 3}" y="{y - 3}" width="6" height="6" fill="#222"/>'
-            text = f'<text x="{x - 3}" y="{y - 8}" font-size="8" fill="#666">{escape(mark.text)}'
-            parts.append(f"<g>{label}{shape}{text}</text></g>")
-        else:
-            bottom = _TOP + _LANE * len(lanes)
-            line = f'<line x1="{x}" y1="{_TOP}" x2="{x}" y2="{bottom}" stroke="#c33"'
-            parts.append(f'<g>{label}{line} stroke-dasharray="2 4"/></g>')
+        if mark.peer in canvas.lanes:
+            at.setdefault((mark.peer, mark.time_s), Counter())[mark.text] += 1
+    parts: list[str] = []
+    taken: dict[tuple[PeerId, int], int] = {}
+    for (peer, time_s), texts in sorted(at.items(), key=lambda item: item[0][1]):
+        x, y = canvas.x(time_s), canvas.lanes[peer]
+        text = ", ".join(f"{t} ×{n}" if n > 1 else t for t, n in texts.items())
+        parts.append(
+            f"<g><title>{xml_text(text)} at {time_s:.6f} s</title>"
+            f'<rect x="{x - 3}" y="{y - 3}" width="6" height="6" fill="#222"/>'
+        )
+        wide = int(4.6 * len(text)) + 6
+        begin = min(x - 3, canvas.width - 8 - wide)
+        for level in (-8, -17, 13):
+            if taken.get((peer, level), -1) <= begin:
+                taken[peer, level] = begin + wide
+                parts.append(
+                    f'<text x="{begin}" y="{y + level}" font-size="8.5" fill="#555" '
+                    'stroke="#ffffff" stroke-width="2.5" paint-order="stroke">'
+                    f"{xml_text(text)}</text>"
+                )
+                break
+        parts.append("</g>")
     return parts
 
 
-def _clock(columns: dict[Seconds, int], height: int) -> list[str]:
-    """The time of every fourth moment at the foot."""
+def _end(canvas: Canvas, end_s: Seconds) -> list[str]:
+    """The moment of the failure."""
+    x = canvas.x(end_s)
     return [
-        f'<text x="{x}" y="{height - 16}" font-size="9" fill="#666" text-anchor="middle">'
-        f"{moment:.4g} s</text>"
-        for i, (moment, x) in enumerate(columns.items())
-        if i % 4 == 0
+        f'<g><title>the oracle broke at {end_s:.6f} s</title><line x1="{x}" y1="{canvas.top}" '
+        f'x2="{x}" y2="{canvas.bottom}" stroke="{_LOST}" stroke-width="1.5"/>'
+        f'<text x="{x}" y="{canvas.bottom + 12}" fill="{_LOST}" font-size="9" '
+        'text-anchor="middle">broke</text></g>'
+    ]
+
+
+def _clock(canvas: Canvas) -> list[str]:
+    """The time at the foot, where there is room, with as many digits as tell moments apart."""
+    every = -(-_CLOCK_ROOM // canvas.step)
+    span_s = canvas.moments[-1] - canvas.moments[0]
+    steps = max(len(canvas.moments) - 1, 1)
+    digits = 2 if span_s <= 0 else min(9, max(1, 1 + int(-log(span_s / steps) / log(10.0) + 1)))
+    return [
+        f'<text x="{canvas.x(moment)}" y="{canvas.bottom + 28}" font-size="9" fill="#666" '
+        f'text-anchor="middle">{moment:.{digits}f} s</text>'
+        for i, moment in enumerate(canvas.moments)
+        if i % every == 0
     ]

@@ -12,6 +12,7 @@ from prsm_sim.actor.context import Random
 from prsm_sim.actor.types import PeerId, Seconds
 from prsm_sim.chance import exp, log
 from prsm_sim.exposure import Exposure
+from prsm_sim.fuzz.census import Census
 from prsm_sim.sim import Sim
 from prsm_sim.treachery.mutation import fields_of, is_signature
 
@@ -19,8 +20,6 @@ T = TypeVar("T")
 
 _FIRST_ONES = 0.4
 """In this share of plans the first peers are broken."""
-_SHORTEST = 1 / 200
-"""The shortest fault, as a share of the time until all is healed."""
 
 
 class Ground:
@@ -29,12 +28,13 @@ class Ground:
     Args:
         exposure: what may be struck.
         types: of each message type that peers and bystanders accept, by name, its fields.
-        traffic: about how many messages a link carries in a run; numbers of messages are drawn
-            below it.
+        link_s: how long a message takes, about; None: a hundredth of the time until all heals.
+        census: what an undisturbed run has shown.
         rng: the strategy's own stream.
 
     Attributes:
         everyone: all whose links may be struck.
+        rare: names of the message types that an undisturbed run does not show.
         broken: the peers that may be broken for good.
     """
 
@@ -42,18 +42,21 @@ class Ground:
         self,
         exposure: Exposure,
         types: Mapping[str, tuple[str, ...]],
-        traffic: int,
+        census: Census,
         rng: Random,
+        link_s: Seconds | None = None,
     ) -> None:
         self.exposure = exposure
         self.types = types
-        self.traffic = traffic
+        self.census = census
         self.rng = rng
+        self.link_s = exposure.heal_s / 100 if link_s is None else link_s
+        self.rare = tuple(name for name in types if name not in census.common)
         self.everyone = exposure.peers + exposure.bystanders
         self.broken = self._draw_broken()
 
     @classmethod
-    def of(cls, sim: Sim, rng: Random, traffic: int) -> "Ground":
+    def of(cls, sim: Sim, rng: Random, census: Census) -> "Ground":
         """The ground of a world that is built and not yet run."""
         everyone = sim.exposure.peers + sim.exposure.bystanders
         accepted = {kind.__name__: kind for name in everyone for kind in sim.actor(name).accepts()}
@@ -61,7 +64,7 @@ class Ground:
             name: tuple(one.name for one in fields_of(kind) if not is_signature(one.name))
             for name, kind in sorted(accepted.items())
         }
-        return cls(sim.exposure, fields, traffic, rng)
+        return cls(sim.exposure, fields, census, rng, sim.network.latency.mean_s or None)
 
     def _draw_broken(self) -> tuple[PeerId, ...]:
         """Who may be broken for good: anybody, or the first ones, where most protocols look for
@@ -96,7 +99,11 @@ class Ground:
         that nobody here knows.
         """
         longest = share * self.exposure.heal_s
-        low, high = log(_SHORTEST * self.exposure.heal_s), log(longest)
+        return self.between_s(min(self.link_s / 2, longest / 2), longest)
+
+    def between_s(self, shortest: Seconds, longest: Seconds) -> Seconds:
+        """A log-uniform span."""
+        low, high = log(shortest), log(longest)
         return rounded(exp(low + (high - low) * self.rng.random()))
 
     def window_s(self, share: float = 0.5) -> tuple[Seconds, Seconds]:
@@ -106,8 +113,9 @@ class Ground:
         return rounded(at_s), for_s
 
     def number(self) -> int:
-        """The number of a message on its link: log-uniform, so that early ones are struck too."""
-        return int(exp(log(self.traffic + 1.0) * self.rng.random())) - 1
+        """The number of a message on its link: log-uniform, so that early ones are struck too, up
+        to twice what a link carries when nothing is wrong."""
+        return int(exp(log(2.0 * self.census.traffic + 1.0) * self.rng.random())) - 1
 
     def link(self) -> tuple[PeerId, PeerId]:
         """A sender and another peer that receives."""

@@ -13,10 +13,10 @@ from prsm_sim.fuzz.ground import Ground
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
     "withhold", "delay", "replay", "mutate", "mutate", "equivocate", "equivocate", "contradict",
-    "forge", "twin", "adaptive", "ignore",
+    "forge", "twin", "adaptive", "ignore", "ignore",
 )  # fmt: skip
 ALTERING: tuple[Behaviour, ...] = ("mutate", "equivocate", "contradict")
-CHANGES: tuple[Change, ...] = ("increment", "decrement", "other", "old", "any", "any", "any")
+CHANGES: tuple[Change, ...] = ("increment", "decrement", "other", "old", *("any",) * 6)
 _COUNTS = (1, 1, 2, 4, None, None, None, None)
 
 
@@ -29,8 +29,8 @@ def lie(ground: Ground, peer: PeerId, behaviours: tuple[Behaviour, ...] = BEHAVI
     if behaviour == "twin":
         side = ground.some(others)
         return Byzantine(peer=peer, behaviour=behaviour, receivers=side, accomplices=accomplices)
-    kind = rng.choice(list(ground.types)) if ground.types and ground.chance(0.8) else ""
-    fields = ground.types[kind] if kind and behaviour in ALTERING and ground.chance(0.5) else ()
+    kind = _kind(ground, behaviour)
+    fields = ground.types[kind] if kind and behaviour in ALTERING and ground.chance(0.3) else ()
     count = rng.choice(_COUNTS)
     at_s, for_s = ground.window_s(1.0) if ground.chance(0.2) else (0.0, None)
     return Byzantine(
@@ -42,7 +42,9 @@ def lie(ground: Ground, peer: PeerId, behaviours: tuple[Behaviour, ...] = BEHAVI
         receivers=ground.some(others) if behaviour != "ignore" and ground.chance(0.4) else (),
         first=0 if count is None or ground.chance(0.5) else max(0, ground.number()),
         count=count,
-        share=rng.choice((0.1, 0.3, 1.0) if behaviour == "ignore" else (0.3, 1.0, 1.0)),
+        share=rng.choice(
+            (0.05, 0.1, 0.3, 1.0) if behaviour == "ignore" or not kind else (0.3, 1.0, 1.0)
+        ),
         field=rng.choice(fields) if fields else "",
         change=rng.choice(CHANGES),
         by_s=ground.span_s(),
@@ -50,6 +52,31 @@ def lie(ground: Ground, peer: PeerId, behaviours: tuple[Behaviour, ...] = BEHAVI
     )
 
 
+def _kind(ground: Ground, behaviour: Behaviour) -> str:
+    """The message type that a lie is about; empty: it is about all of them."""
+    if behaviour == "ignore" and ground.census.asked and ground.chance(0.5):
+        return ground.rng.choice(ground.census.asked)
+    about = ground.rng.random()
+    if about < 0.35 or not ground.types:
+        return ""
+    return ground.rng.choice(ground.rare if about < 0.65 and ground.rare else tuple(ground.types))
+
+
+def habit(ground: Ground, peer: PeerId) -> Byzantine:
+    """Lies now and then about whatever there is to say, to everybody or to one half."""
+    return Byzantine(
+        peer=peer,
+        behaviour=ground.rng.choice(ALTERING),
+        share=ground.rng.choice((0.1, 0.3, 1.0)),
+        accomplices=tuple(name for name in ground.broken if name != peer),
+    )
+
+
 def lies(ground: Ground, most: int = 3) -> list[Byzantine]:
-    """Some lies of each of those who may be broken for good."""
-    return [lie(ground, one) for one in ground.broken for _ in range(ground.rng.randint(1, most))]
+    """Some lies of each of those who may be broken for good; some of them are habitual liars."""
+    told: list[Byzantine] = []
+    for liar in ground.broken:
+        if ground.chance(0.4):
+            told.append(habit(ground, liar))
+        told += [lie(ground, liar) for _ in range(ground.rng.randint(0 if told else 1, most))]
+    return told

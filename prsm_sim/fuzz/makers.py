@@ -229,8 +229,9 @@ def tangle(ground: Ground, at_s: Seconds, for_s: Seconds) -> list[Fault]:
 def rounds(ground: Ground) -> list[Fault]:
     """A few spans of equal length, each with a network of its own: whole, split, tangled, or
     without one peer. What one round leaves half done the next one must finish otherwise."""
-    rng, count = ground.rng, ground.rng.randint(2, 6)
-    length_s = ground.span_s(1.0 / count)
+    rng, count = ground.rng, ground.rng.randint(2, 10)
+    longest_s = ground.exposure.heal_s / count
+    length_s = ground.between_s(min(ground.link_s, longest_s / 2), longest_s)
     begin_s = rng.random() * (ground.exposure.heal_s - count * length_s)
     faults: list[Fault] = []
     for number in range(count):

@@ -1,28 +1,37 @@
 """Shrinking: from a failing trial to a short story that fails in the same way.
 
 Delta debugging (Zeller and Hildebrandt, 2002) over the faults of the plan: try without halves,
-quarters, ... single faults, until no single one can go. Between rounds the parameters are brought
-to what the scenario has by default, or smaller, and the faults that remain are weakened: a window
-halved, a Byzantine behaviour reduced to one message. "The same way" is the same oracle; another
-failure met on the way is a different bug and does not count.
+quarters, ... single faults, pairs of faults, until none can go. Between rounds the parameters are
+brought to what the scenario has by default, or smaller; two faults are merged into one (`merging`);
+and the faults that remain are weakened: a window halved, a Byzantine behaviour reduced to one
+message. If the story is still long, fewer faults are tried under other seeds: how long each message
+takes decides which faults are needed. "The same way" is the same oracle; another failure met on the
+way is a different bug and does not count.
 
 Every candidate is run, so what comes out really fails, and the number of runs is bounded.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from typing import Any
 
 import msgspec
 
 from prsm_sim.actor.errors import UserError
 from prsm_sim.faults import BaseFault, Byzantine, Fault, Partition
+from prsm_sim.fuzz.merging import merged_plans
 from prsm_sim.fuzz.trial import Trial, run_trial
 from prsm_sim.parameters import build_parameters
-from prsm_sim.plan import Plan
+from prsm_sim.plan import Plan, dump_plan
+from prsm_sim.recorder import to_json
 from prsm_sim.scenario import Scenario
 
 RUNS_LIMIT = 600
 """Candidates that are run at most."""
+SHORT = 3
+"""A story of so many faults is short: no other seeds are tried to shorten it."""
+SEEDS_TRIED = 8
+"""Other seeds under which fewer faults are tried."""
 _SHORTEST_S = 1e-3
 
 
@@ -72,30 +81,41 @@ class Shrinker:
         self._limit = runs_limit
         self._progress = progress
         self._oracle = trial.finding.oracle
+        self._tried: set[bytes] = set()
 
     def shrink(self) -> Shrunk:
         """Make the trial as small as it gets."""
         complete = True
         try:
-            while self._simplify_parameters() | self._remove_faults() | self._weaken_faults():
+            while self._round() or self._change_seed():
                 pass
         except _OutOfRuns:
             complete = False
         return Shrunk(trial=self.best, runs=self.runs, complete=complete)
 
+    def _round(self) -> bool:
+        """Try everything that leaves the seed as it is; whether anything became simpler."""
+        fewer = self._simplify_parameters() | self._remove_faults() | self._merge_faults()
+        return fewer or self._remove_pairs() or self._weaken_faults()
+
     def so_far(self) -> Shrunk:
         """The smallest trial found so far, for when a person stops the search."""
         return Shrunk(trial=self.best, runs=self.runs, complete=False)
 
-    def _fails(self, plan: Plan, parameters: dict[str, Any]) -> bool:
+    def _fails(self, plan: Plan, parameters: dict[str, Any], seed: int | None = None) -> bool:
         """Run a candidate; if it fails in the same way it is the best so far."""
+        seed = self.best.seed if seed is None else seed
+        candidate = to_json((dump_plan(plan), parameters, seed))
+        if candidate in self._tried:
+            return False
         if self.runs >= self._limit:
             raise _OutOfRuns
+        self._tried.add(candidate)
         self.runs += 1
         try:
             built = build_parameters(self.scenario.parameters, parameters)
             trial = run_trial(
-                self.scenario, built, self.best.seed, plan, events_limit=4 * self.best.events + 1000
+                self.scenario, built, seed, plan, events_limit=4 * self.best.events + 1000
             )
         except UserError:  # such as a fault on a peer that the smaller world does not have
             return False
@@ -125,6 +145,30 @@ class Shrinker:
             size = max(1, size // 2)
         return len(self.best.plan) < before
 
+    def _merge_faults(self) -> bool:
+        """Make one fault of two as long as that still fails."""
+        before = len(self.best.plan)
+        while any(self._fails(plan, self.best.parameters) for plan in merged_plans(self.best.plan)):
+            pass
+        return len(self.best.plan) < before
+
+    def _remove_pairs(self) -> bool:
+        """Take two faults away at once: one may have been needed only because of the other."""
+        before = len(self.best.plan)
+        while any(self._fails(p, self.best.parameters) for p in without(self.best.plan, 2)):
+            pass
+        return len(self.best.plan) < before
+
+    def _change_seed(self) -> bool:
+        """Fewer faults under another seed, if the story is still long."""
+        if len(self.best.plan) <= SHORT:
+            return False
+        return any(
+            self._fails(plan, self.best.parameters, seed)
+            for seed in range(SEEDS_TRIED)
+            for plan in without(self.best.plan, 1)
+        )
+
     def _weaken_faults(self) -> bool:
         """Replace each fault by a weaker one as long as that still fails."""
         weakened = False
@@ -147,7 +191,7 @@ class Shrinker:
                 continue  # it is smaller already than it would be
             rest = {one: value for one, value in self.best.parameters.items() if one != name}
             simplified |= self._fails(self.best.plan, rest)
-        for name in self.scenario.shrinks:
+        for name in (one for one in self.scenario.shrinks if one not in self.keep):
             simplified |= self._lower(name)
         return simplified
 
@@ -171,6 +215,12 @@ class Shrinker:
         return int(self.scenario.parameters.model_fields[name].default)
 
 
+def without(plan: Plan, count: int) -> Iterator[Plan]:
+    """The plans that lack `count` of the faults."""
+    for gone in combinations(range(len(plan)), count):
+        yield tuple(fault for place, fault in enumerate(plan) if place not in gone)
+
+
 def weaker_faults(fault: Fault) -> Iterator[Fault]:
     """Faults that do less than `fault`, or do it earlier, the simplest first."""
     number = getattr(fault, "number", None)
@@ -178,8 +228,9 @@ def weaker_faults(fault: Fault) -> Iterator[Fault]:
         yield _with(fault, number=0)
         yield _with(fault, number=number // 2)
     at_s = getattr(fault, "at_s", None)
-    if isinstance(at_s, float) and at_s > _SHORTEST_S:
+    if isinstance(at_s, float) and at_s > 0.0:
         yield _with(fault, at_s=0.0)
+    if isinstance(at_s, float) and at_s > _SHORTEST_S:
         yield _with(fault, at_s=float(f"{at_s / 2:.3g}"))
     if isinstance(fault, Byzantine):
         yield from _weaker_byzantine(fault)

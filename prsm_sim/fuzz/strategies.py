@@ -117,7 +117,7 @@ def draw_mutation(ground: Ground) -> Plan:
 def draw_swarm(ground: Ground) -> Plan:
     """Draw which kinds there are, how many of each, and who lies how."""
     rng = ground.rng
-    if ground.broken and ground.chance(0.15):
+    if ground.broken and ground.chance(0.2):
         return draw_twins(ground)
     share = rng.choice((0.0, 0.05, 0.15, 0.4))
     makers: list[Maker] = [one for one in makers_for(ground) if ground.chance(share)]
@@ -128,7 +128,7 @@ def draw_swarm(ground: Ground) -> Plan:
         faults += [maker(ground) for _ in range(rng.choice((1, 1, 2, 3)))]
     if len(ground.everyone) > 1 and ground.chance(0.5):
         faults += rounds(ground)
-    if ground.chance(0.1):
+    if ground.chance(0.15):
         faults += draw_pct(ground)
     if ground.chance(0.7):
         faults += lies(ground)

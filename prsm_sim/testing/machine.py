@@ -26,15 +26,12 @@ from prsm_sim.actor.errors import InvariantViolation, PrsmError, UserError
 from prsm_sim.actor.types import Seconds
 from prsm_sim.exposure import Exposure
 from prsm_sim.faults import Fault
-from prsm_sim.fuzz.campaign import TRAFFIC
-from prsm_sim.fuzz.ground import Ground
 from prsm_sim.fuzz.makers import FOR_GOOD, MESSAGES, Maker, makers_for
 from prsm_sim.fuzz.trial import EVENTS_LIMIT, conclude
 from prsm_sim.parameters import build_parameters
 from prsm_sim.schedule import format_fault
 from prsm_sim.sim import Sim
 from prsm_sim.testing.case import Case, Target, scenario_of
-from prsm_sim.testing.drawn import DrawnRandom
 from prsm_sim.testing.plans import SEEDS, arena_of, draw_parameters, one_fault, patient, tell_lie
 
 STEP_S = st.sampled_from([0.001, 0.01, 0.1, 1.0])
@@ -65,7 +62,7 @@ def _beginnings(draw: DrawFn) -> Case:
     scenario = scenario_of(machine.target)
     seed, values = draw(SEEDS), draw_parameters(draw, scenario, machine.parameters)
     arena = arena_of(scenario, values, seed)
-    ground = Ground(arena.exposure, arena.types, TRAFFIC, DrawnRandom(draw))
+    ground = arena.ground(draw)
     makers: tuple[Maker, ...] = tuple(one for one in makers_for(ground) if one in MESSAGES)
     if ground.broken:
         makers += (tell_lie, *FOR_GOOD)
@@ -80,11 +77,11 @@ def _strikes(draw: DrawFn) -> Strike:
     """A fault that strikes the world of the machine that asks, now, and is over in time."""
     machine = draw(st.runner())
     left_s = machine.exposure.heal_s - machine.sim.now
-    ground = Ground(machine.exposure, {}, TRAFFIC, DrawnRandom(draw))
+    ground = machine.arena.ground(draw)
     makers = [one for one in makers_for(ground) if one not in MESSAGES]
     if not makers or left_s <= 0.0:
         return Strike(None)
-    return Strike(_from_now_on(draw(one_fault(ground, makers)), machine.sim.now, left_s))
+    return Strike(from_now_on(draw(one_fault(ground, makers)), machine.sim.now, left_s))
 
 
 class WorldMachine(RuleBasedStateMachine):
@@ -95,6 +92,7 @@ class WorldMachine(RuleBasedStateMachine):
         parameters: by name, a value or a Hypothesis strategy that draws it.
         sim: the world, from the first step on.
         case: what the world began with.
+        arena: what faults are drawn from.
     """
 
     target: ClassVar[Target]
@@ -117,6 +115,7 @@ class WorldMachine(RuleBasedStateMachine):
         scenario = scenario_of(world.target)
         self.sim = Sim(world.seed)
         self.case = world
+        self.arena = arena_of(scenario, world.parameters, world.seed)
         self.built = build_parameters(scenario.parameters, world.parameters)
         scenario.build(self.sim, self.built)
         self.sim.schedule(*world.plan)
@@ -179,7 +178,7 @@ class WorldMachine(RuleBasedStateMachine):
         raise AssertionError(text)
 
 
-def _from_now_on(fault: Fault, now_s: Seconds, left_s: Seconds) -> Fault:
+def from_now_on(fault: Fault, now_s: Seconds, left_s: Seconds) -> Fault:
     """The same fault, but striking now and over in time."""
     changes: dict[str, object] = {"at_s": now_s}
     for_s = getattr(fault, "for_s", None)

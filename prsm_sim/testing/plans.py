@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from prsm_sim.actor.types import Seconds
 from prsm_sim.exposure import Exposure
 from prsm_sim.faults import Fault
-from prsm_sim.fuzz.campaign import TRAFFIC
+from prsm_sim.fuzz.census import Census
 from prsm_sim.fuzz.ground import Ground
 from prsm_sim.fuzz.lies import lie
 from prsm_sim.fuzz.makers import FOR_GOOD, MESSAGES, Maker, makers_for
@@ -48,10 +49,21 @@ shrinking many times slower. A decorator, and a parent for others:
 
 
 class Arena(NamedTuple):
-    """What a plan for a world is drawn from: whom it exposes, and which messages it knows."""
+    """What a plan for a world is drawn from.
+
+    Attributes:
+        exposure: what may be struck.
+        types: of each message type that is accepted, by name, its fields.
+        link_s: how long a message takes, about.
+    """
 
     exposure: Exposure
     types: Mapping[str, tuple[str, ...]]
+    link_s: Seconds
+
+    def ground(self, draw: DrawFn) -> Ground:
+        """What strategies stand on, with every choice drawn by Hypothesis."""
+        return Ground(self.exposure, self.types, Census(), DrawnRandom(draw), self.link_s)
 
 
 @st.composite
@@ -69,7 +81,7 @@ def fault_plans(
         types: message types that a Byzantine peer may single out, with the fields of each.
         most: the largest number of faults.
     """
-    ground = Ground(exposure, types or {}, TRAFFIC, DrawnRandom(draw))
+    ground = Ground(exposure, types or {}, Census(), DrawnRandom(draw))
     return _plan(draw, ground, most)
 
 
@@ -82,7 +94,7 @@ def deviations(draw: DrawFn, peers: Sequence[str], *, most: int = 5) -> Plan:
     if len(peers) < 2:
         return ()
     exposure = Exposure(peers=tuple(peers))
-    ground = Ground(exposure, {}, TRAFFIC, DrawnRandom(draw))
+    ground = Ground(exposure, {}, Census(), DrawnRandom(draw))
     return tuple(draw(st.lists(one_fault(ground, MESSAGES), max_size=most)))
 
 
@@ -118,8 +130,7 @@ def cases(
     scenario = scenario_of(target)
     seed, values = draw(SEEDS), draw_parameters(draw, scenario, parameters or {})
     arena = arena_of(scenario, values, seed)
-    ground = Ground(arena.exposure, arena.types, TRAFFIC, DrawnRandom(draw))
-    return Case(target, values, seed, _plan(draw, ground, most))
+    return Case(target, values, seed, _plan(draw, arena.ground(draw), most))
 
 
 def draw_parameters(
@@ -150,7 +161,8 @@ def _arena(
 ) -> Arena:
     sim = Sim(seed)
     build(sim, kind(**json.loads(values)))
-    return Arena(sim.exposure, Ground.of(sim, sim.stream("arena"), TRAFFIC).types)
+    ground = Ground.of(sim, sim.stream("arena"), Census())
+    return Arena(ground.exposure, ground.types, ground.link_s)
 
 
 def _plan(draw: DrawFn, ground: Ground, most: int) -> Plan:

@@ -5,16 +5,34 @@ Operations are words, so that a trace of them can be read: ``get K``, ``put K V`
 operation that was lost, repeated or reordered shows in the very next result: ``append`` returns the
 value after it, the others return the value before.
 
+Every `TOLD_EVERY` operations the machine tells how many it has applied, and a chain of hashes over
+them: two machines that applied the same number of operations, and not the same ones in the same
+order, differ in it for ever after.
+
 Each operation concerns one key and keys do not influence each other, so histories can be judged key
 by key (locality: Herlihy and Wing 1990, section 3.2). `StoreModel` is the specification that they
 are judged by, written independently of the machine.
 """
 
-from hashlib import sha256
+from hashlib import blake2b, sha256
 
 from prsm_sim.actor import Fact, PeerId, decode, encode
 
 MALFORMED = b"malformed"
+TOLD_EVERY = 4
+CHAIN_BYTES = 16
+
+
+class StateReached(Fact, frozen=True):
+    """A replica has applied so many operations, and these.
+
+    Attributes:
+        applied: how many, from the beginning.
+        chain: hash over all of them in order, hex.
+    """
+
+    applied: int
+    chain: str
 
 
 def is_read(operation: bytes) -> bool:
@@ -27,9 +45,19 @@ class KeyValueMachine:
 
     def __init__(self) -> None:
         self.values: dict[bytes, bytes] = {}
+        self.applied = 0
+        self.chain = b""
+        self._told: list[Fact] = []
 
     def apply(self, sequence: int, client: PeerId, operation: bytes, now_ms: int) -> bytes:
         """Apply one operation and return its result; bytes that mean nothing are refused."""
+        self.applied += 1
+        self.chain = blake2b(self.chain + operation, digest_size=CHAIN_BYTES).digest()
+        if self.applied % TOLD_EVERY == 0:
+            self._told.append(StateReached(self.applied, self.chain.hex()))
+        return self._result(operation)
+
+    def _result(self, operation: bytes) -> bytes:
         values = self.values
         match operation.split(b" "):
             case [b"get", key]:
@@ -50,23 +78,28 @@ class KeyValueMachine:
 
     def query(self, client: PeerId, operation: bytes, now_ms: int) -> bytes | None:
         """What `apply` would return, or None if the operation may change something."""
-        return self.apply(0, client, operation, now_ms) if is_read(operation) else None
+        return self._result(operation) if is_read(operation) else None
 
     def digest(self) -> str:
         """SHA-256 of the whole state."""
         return sha256(self.snapshot()).hexdigest()
 
     def snapshot(self) -> bytes:
-        """All keys and values, sorted by key."""
-        return encode(sorted(self.values.items()))
+        """What was applied, and all keys and values, sorted by key."""
+        return encode((self.applied, self.chain, sorted(self.values.items())))
 
     def restore(self, state: bytes) -> None:
         """Become the state that `snapshot` returned."""
-        self.values = dict(decode(state, list[tuple[bytes, bytes]]))
+        self.applied, self.chain, items = decode(
+            state, tuple[int, bytes, list[tuple[bytes, bytes]]]
+        )
+        self.values = dict(items)
+        self._told.clear()
 
     def facts(self) -> tuple[Fact, ...]:
-        """None: what clients are told says it all."""
-        return ()
+        """How far it came since the last call."""
+        told, self._told = tuple(self._told), []
+        return told
 
 
 class StoreModel:

@@ -13,7 +13,8 @@ from prsm_sim.actor import Fact, PeerId, Seconds
 from prsm_sim.checker import Agreement, Checker, Order
 from prsm_sim.history import Invoked, Returned
 from prsm_sim.oracles import Linearizable, Recovers
-from scenarios.consensus_baseline.key_value import StoreModel, is_read
+from scenarios.consensus_baseline.key_value import StateReached, StoreModel, is_read
+from scenarios.consensus_baseline.limits import BoundedLog, NoStarvation
 from scenarios.consensus_baseline.parameters import ConsensusBaselineParameters
 
 Honest = Callable[[PeerId], bool]
@@ -21,19 +22,29 @@ Slots = dict[PeerId, dict[int, int]]
 """Of each client's requests the sequence number under which honest replicas executed them."""
 
 
-def oracles(honest: Honest, parameters: ConsensusBaselineParameters) -> tuple[Checker, ...]:
+def oracles(
+    honest: Honest,
+    parameters: ConsensusBaselineParameters,
+    slots_open: Callable[[PeerId], tuple[int, int]],
+    whole_after: Callable[[], Seconds],
+) -> tuple[Checker, ...]:
     """The checkers of a run.
 
     Args:
         honest: whether a peer counts; clients always do.
         parameters: of the run.
+        slots_open: how many slots a replica's log has now, and how many it may have.
+        whole_after: when the last scheduled fault is over that is no lie, s.
     """
     p = parameters
     slots: Slots = {}
     return (
         ExecutionAgreement(honest),
         OrderedExecution(honest),
-        CheckpointAgreement(honest),
+        checkpoint_agreement(honest),
+        state_agreement(honest),
+        BoundedLog(honest, slots_open),
+        NoStarvation(whole_after, p.most_overtaking),
         ExecutedOnce(honest, slots),
         ExecutedBeforeTold(slots, tentative=p.tentative, unordered_reads=p.read_only),
         Linearizable(StoreModel()),
@@ -177,21 +188,31 @@ class ExecutedBeforeTold(Checker):
         return None
 
 
-class CheckpointAgreement(Agreement):
-    """Stable checkpoints of one sequence number are one state, if there are any."""
+class RareAgreement(Agreement):
+    """Agreement on something that a short run may never come to; then it judges nothing."""
 
     judges = False
 
-    def __init__(self, honest: Honest) -> None:
-        super().__init__(
-            CheckpointStable, lambda fact: fact.sequence, lambda fact: fact.digest, honest,
-            name="checkpoint agreement",
-        )  # fmt: skip
-
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
-        """Judge a checkpoint; from the first one on there is a verdict."""
+        """Compare a value; from the first one on there is a verdict."""
         self.judges = True
         return super().observe(time_s, peer, fact)
+
+
+def checkpoint_agreement(honest: Honest) -> Checker:
+    """Stable checkpoints of one sequence number are one state."""
+    return RareAgreement(
+        CheckpointStable, lambda fact: fact.sequence, lambda fact: fact.digest, honest,
+        name="checkpoint agreement",
+    )  # fmt: skip
+
+
+def state_agreement(honest: Honest) -> Checker:
+    """Replicas that applied the same number of operations applied the same ones."""
+    return RareAgreement(
+        StateReached, lambda fact: fact.applied, lambda fact: fact.chain, honest,
+        name="state agreement",
+    )  # fmt: skip
 
 
 class Answered(Checker):

@@ -21,6 +21,7 @@ from prsm_sim.network import Network
 from prsm_sim.scenario import scenario
 from prsm_sim.world import World
 from scenarios.consensus_baseline.key_value import KeyValueMachine
+from scenarios.consensus_baseline.limits import whole_after as find_whole_after
 from scenarios.consensus_baseline.oracles import oracles
 from scenarios.consensus_baseline.parameters import ConsensusBaselineParameters, variants
 from scenarios.consensus_baseline.report import Report
@@ -46,6 +47,7 @@ class Baseline:
         self.liars = self.members[: p.liars]
         self.wrapped = self.liars if p.behaviour in ("equivocate", "collude") else ()
         self.settings = settings_of(p)
+        self.replicas: dict[PeerId, Replica] = {}
         self.is_honest = cache(self._is_honest)
         """Whether a peer does what the protocol says; ask once all faults are scheduled."""
 
@@ -55,10 +57,16 @@ class Baseline:
     def replica(self, name: PeerId) -> Actor:
         """A replica, or one that tells two stories."""
         replica = Replica(self.members, KeyValueMachine(), self.settings)
+        self.replicas[name] = replica
         if name not in self.wrapped:
             return replica
         accomplices = self.liars if self.parameters.behaviour == "collude" else ()
         return Equivocator(replica, self.members, accomplices)
+
+    def slots_open(self, name: PeerId) -> tuple[int, int]:
+        """How many slots a replica has open, and how many it may have."""
+        log = self.replicas[name].state.log
+        return len(log.slots), log.high - log.low
 
     def add_peers(self) -> None:
         """The committee and its clients; the requests are shared as evenly as possible."""
@@ -137,6 +145,7 @@ def consensus_baseline(world: World, parameters: ConsensusBaselineParameters) ->
     baseline = Baseline(world, parameters)
     baseline.add_peers()
     baseline.add_faults()
-    world.check(*oracles(baseline.is_honest, parameters))
+    whole_after = cache(lambda: find_whole_after(world.faults))
+    world.check(*oracles(baseline.is_honest, parameters, baseline.slots_open, whole_after))
     Report(world, baseline.members, baseline.is_honest, traffic)
     baseline.add_end()

@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from prsm_sim.actor.errors import UserError
 from prsm_sim.faults import DropMessage, Loss
+from prsm_sim.fuzz.makers import partition, slow
 from prsm_sim.plan import dump_plan
 from prsm_sim.schedule import parse_schedule
 from prsm_sim.testing import (
@@ -26,6 +27,8 @@ from prsm_sim.testing import (
     workloads,
 )
 from prsm_sim.testing.case import plan_text, scenario_of
+from prsm_sim.testing.machine import from_now_on
+from prsm_sim.testing.plans import one_fault
 from tests.fuzz.tally import tally
 
 TALLY = str(Path(__file__).with_name("tally.py"))
@@ -81,6 +84,11 @@ def test_a_bug_of_the_workload_shrinks_to_one_operation():
     case, _, _ = falsified(cases(tally, {"doubled_from": 5, "workload": asked, "votes": 4}))
     assert case.parameters["workload"] == [(0, 5)]
     assert case.plan == ()
+
+
+def test_what_is_given_overrules_what_the_scenario_varies():
+    drawn = find(cases(tally, {"votes": st.integers(2, 3)}), lambda case: True, settings=alone)
+    assert drawn.parameters == {"votes": 2}
 
 
 def test_a_failing_example_is_kept_and_tried_first():
@@ -164,6 +172,11 @@ def test_one_peer_has_no_links_to_deviate_on():
     assert find(deviations(("a",)), lambda plan: True) == ()
 
 
+def test_a_scenario_that_exposes_nothing_is_left_in_peace():
+    toy = str(Path(TALLY).parents[1] / "cli" / "toy.py") + ":toy"
+    assert find(cases(toy), lambda case: True, settings=alone).plan == ()
+
+
 def test_fault_plans_stay_inside_the_exposure():
     exposure = scenario_exposure()
 
@@ -207,6 +220,27 @@ def test_the_machine_finds_the_bug_and_prints_a_short_story():
     assert story.count("state.") <= 8
     assert story.count("strike(") + story.count("message ") == 1
     assert "Draw" not in story
+
+
+def test_what_the_machine_breaks_is_whole_again_in_time():
+    machine = Committee()
+    machine.build(Case("consensus_baseline", {"requests": 8}, seed=1))
+    machine.run_until(1.0)
+    left_s = machine.exposure.heal_s - machine.sim.now
+    assert left_s > 0.0
+    struck = []
+
+    @settings(alone, max_examples=60)
+    @given(st.data())
+    def strike(data):
+        struck.append(data.draw(one_fault(machine.arena.ground(data.draw), [partition, slow])))
+
+    strike()
+    for fault in struck:
+        now = from_now_on(fault, machine.sim.now, left_s / 8)
+        assert (now.at_s, now.kind) == (machine.sim.now, fault.kind)
+        assert now.for_s == min(fault.for_s, left_s / 8)
+    assert any(fault.for_s > left_s / 8 for fault in struck)
 
 
 def test_the_machine_raises_no_alarm_about_what_is_right():

@@ -21,12 +21,12 @@ from prsm_sim.runner import RunResult, simulate
 from prsm_sim.sim import Sim
 from scenarios.consensus_baseline.oracles import (
     Answered,
-    CheckpointAgreement,
     ExecutedBeforeTold,
     ExecutedOnce,
     ExecutionAgreement,
     OrderedExecution,
     Slots,
+    checkpoint_agreement,
 )
 from scenarios.consensus_baseline.parameters import (
     ConsensusBaselineParameters,
@@ -355,7 +355,7 @@ def test_tentative_execution_saves_a_link_and_reads_that_are_not_ordered_three()
 
 
 def test_checkpoints_are_judged_once_there_is_one() -> None:
-    oracle = CheckpointAgreement(lambda peer: peer != "liar")
+    oracle = checkpoint_agreement(lambda peer: peer != "liar")
     assert not oracle.judges
     assert oracle.observe(1.0, "a", CheckpointStable(8, "x")) is None
     assert oracle.judges

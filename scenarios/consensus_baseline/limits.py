@@ -1,0 +1,99 @@
+"""Oracles of what a committee may take: memory, and the patience of a client.
+
+Both hold for a correct protocol under any fault that it survives, and are no consequence of safety:
+a replica that keeps whatever it is sent agrees with everybody until it is out of memory, and a
+primary that serves all clients but one breaks no agreement.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+
+from agents.consensus.facts import Executed
+from prsm_sim.actor import Fact, PeerId, Seconds
+from prsm_sim.checker import Checker
+from prsm_sim.faults import Byzantine, Fault
+from prsm_sim.history import Invoked, Returned
+
+Honest = Callable[[PeerId], bool]
+
+
+class BoundedLog(Checker):
+    """A replica has no more slots open than its watermarks allow (section 4.2).
+
+    Args:
+        honest: whether a replica counts.
+        slots: how many slots a replica has open now, and how many it may have.
+    """
+
+    name = "bounded log"
+    facts = (Executed,)
+
+    def __init__(self, honest: Honest, slots: Callable[[PeerId], tuple[int, int]]) -> None:
+        super().__init__()
+        self._honest = honest
+        self._slots = slots
+
+    def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
+        """Judge the log of a replica that has just executed something."""
+        if not self._honest(peer):
+            return None
+        self.evaluations += 1
+        slots, most = self._slots(peer)
+        return f"{peer} has {slots} slots open, {most} are allowed" if slots > most else None
+
+
+class NoStarvation(Checker):
+    """Nobody's request is overtaken for ever (section 4.5.2: fairness by the view timer).
+
+    While others are served time-outs do not grow, so a request that a faulty primary ignores is
+    served after a client's retry, a time-out and a view change for each faulty primary in a row.
+    What can be served to others meanwhile is bounded. It is counted from when the network is whole.
+
+    Args:
+        after: tells from when on the network is whole and every peer up that comes back, s.
+        most: so many requests of others may be made and served before an older one.
+    """
+
+    name = "no starvation"
+    facts = (Invoked, Returned)
+    judges = False
+
+    def __init__(self, after: Callable[[], Seconds], most: int) -> None:
+        super().__init__()
+        self._after = after
+        self._most = most
+        self._waiting: dict[PeerId, int] = {}
+        """Of each client that waits, how many have overtaken it."""
+        self._ahead: dict[PeerId, set[PeerId]] = {}
+        """Of each client that waits, who was waiting before it."""
+
+    def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
+        """Count whom a served request has overtaken."""
+        if time_s < self._after():
+            return None
+        if isinstance(fact, Invoked):
+            self._ahead[fact.client] = set(self._waiting)
+            self._waiting[fact.client] = 0
+            return None
+        assert isinstance(fact, Returned)
+        self.judges = True
+        self.evaluations += 1
+        self._waiting.pop(fact.client, None)
+        ahead = self._ahead.pop(fact.client, set())
+        for client in self._waiting:  # in the order of asking
+            if client in ahead:
+                self._waiting[client] += 1
+                if self._waiting[client] > self._most:
+                    return f"{client} waits while {self._waiting[client]} later requests are served"
+        return None
+
+
+def whole_after(faults: Iterable[Fault]) -> Seconds:
+    """When the last fault is over that is no lie and not for good, s."""
+    ends = [0.0]
+    for fault in faults:
+        if not isinstance(fault, Byzantine):
+            at_s = getattr(fault, "at_s", None)
+            for_s = getattr(fault, "for_s", None)
+            ends.append(math.inf if at_s is None else at_s + (for_s or 0.0))
+    return max(ends)
