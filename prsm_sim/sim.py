@@ -34,6 +34,7 @@ _PROGRESS_EVERY = 5_000
 """Events between two reports of progress."""
 _START = Start(restart=False)
 _SAMPLE = "sample"
+_SAMPLE_NUMBER = 0
 _DISREGARDED: Entry = (0.0, "", "", None)
 
 
@@ -428,4 +429,7 @@ class Sim(World):
     def _sample(self, interval_s: Seconds) -> None:
         self.observatory.sample(self.now)
         if len(self.env.queue) > 0:  # the world is still alive
-            self.at(self.now + interval_s, _SAMPLE, lambda: self._sample(interval_s))
+            # A number of its own: those of other actions are part of the story.
+            self._actions[_SAMPLE_NUMBER] = lambda: self._sample(interval_s)
+            sample = Action(_SAMPLE_NUMBER, _SAMPLE)
+            self.env.queue.push((self.now + interval_s, "", ACTION, sample))

@@ -9,6 +9,7 @@ from agents.consensus.client import ConsensusClient, Result
 from agents.consensus.evidence import Evidence, verify_evidence
 from agents.consensus.facts import (
     CheckpointStable,
+    CheckpointTaken,
     ConflictingMessages,
     Executed,
     ReplyAccepted,
@@ -23,6 +24,7 @@ from agents.consensus.settings import Settings
 
 __all__ = [
     "CheckpointStable",
+    "CheckpointTaken",
     "Committee",
     "ConflictingMessages",
     "ConsensusClient",

@@ -16,7 +16,7 @@ from hashlib import sha256
 import msgspec
 
 from agents.consensus.durable import discard_records, write_checkpoint
-from agents.consensus.facts import CheckpointStable
+from agents.consensus.facts import CheckpointStable, CheckpointTaken
 from agents.consensus.machine import StateMachine
 from agents.consensus.messages import (
     Checkpoint,
@@ -119,6 +119,7 @@ class Checkpoints:
         vote = Checkpoint(sequence, held.digest, signature)
         self.taken[sequence] = (vote, held)
         self._votes.setdefault(state.me, {})[sequence] = vote
+        ctx.emit(CheckpointTaken(sequence, held.digest.hex()))
         return vote
 
     def _whole(self, sequence: int) -> WholeState:
@@ -136,7 +137,7 @@ class Checkpoints:
     def on_checkpoint(self, ctx: Context, sender: PeerId, message: Checkpoint) -> None:
         """Count a replica's first checkpoint for a sequence number (4.3)."""
         state = self.state
-        if sender not in state.others or not self.is_due(message.sequence):
+        if sender not in state.other_set or not self.is_due(message.sequence):
             return
         if message.sequence <= state.log.low:
             return

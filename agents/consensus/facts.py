@@ -29,6 +29,18 @@ class ViewChanged(Fact, frozen=True):
     view: int
 
 
+class CheckpointTaken(Fact, frozen=True):
+    """A replica fixed its state in a checkpoint, which is not stable yet.
+
+    Attributes:
+        sequence: the last sequence number whose effects the checkpoint contains.
+        digest: of the state, hex.
+    """
+
+    sequence: int
+    digest: str
+
+
 class CheckpointStable(Fact, frozen=True):
     """A checkpoint became stable at a replica: q replicas signed the digest of its state.
 

@@ -217,6 +217,15 @@ def false_piece(message: StatePiece, rng: Random) -> StatePiece:
     return replace(message, content=content, digests=digests)
 
 
+def later_piece(message: StatePiece, rng: Random) -> StatePiece:
+    """A piece of a later state than anybody has signed, consistent in itself (thesis, 5.3)."""
+    content = message.content + b"!"
+    digests = _with(message.digests, message.piece, sha256(content).digest())
+    later = message.proof.sequence + rng.choice((2, 4, 8))
+    proof = replace(message.proof, sequence=later, digest=pieces_digest(digests))
+    return replace(message, content=content, digests=digests, proof=proof)
+
+
 def false_result(message: Reply, rng: Random) -> Reply:
     """A result that the state machine has not returned; all liars return the same (4.1)."""
     return replace(message, result=b"lie about " + message.result)
@@ -233,7 +242,7 @@ LIES: dict[type[Message], tuple[Lie, ...]] = {
     NewView: (too_small_quorum, one_voter_twice, altered_voter, forgotten_order, shorter_order),
     Checkpoint: (other_state, far_sequence),
     Entries: (false_history,),
-    StatePiece: (false_piece,),
+    StatePiece: (false_piece, later_piece),
     Reply: (false_result,),
 }  # fmt: skip
 """What can be told in place of a message, by its type."""

@@ -174,7 +174,7 @@ class NormalCase:
     def on_prepare(self, ctx: Context, sender: PeerId, message: Prepare) -> None:
         """Count a backup's first prepare (4.2)."""
         state = self.state
-        if message.view != state.view or not state.active or sender not in state.others:
+        if message.view != state.view or not state.active or sender not in state.other_set:
             if not state.is_usable(sender, message):
                 self._notice(ctx, sender, message.view, message.sequence)
             return
@@ -203,7 +203,7 @@ class NormalCase:
     def on_commit(self, ctx: Context, sender: PeerId, message: Commit) -> None:
         """Count a replica's first commit (4.2)."""
         state = self.state
-        if message.view != state.view or not state.active or sender not in state.others:
+        if message.view != state.view or not state.active or sender not in state.other_set:
             if not state.is_usable(sender, message):
                 self._notice(ctx, sender, message.view, message.sequence)
             return

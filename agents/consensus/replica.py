@@ -80,6 +80,7 @@ class Replica(Actor):
             )
         state.me = ctx.id
         state.others = tuple(one for one in state.committee.members if one != ctx.id)
+        state.other_set = frozenset(state.others)
         if state.settings.tentative:
             self.checkpoints.keep_initial()
         self.catch_up.start(ctx)
@@ -217,7 +218,7 @@ class Replica(Actor):
     @on(Stable)
     def stable(self, ctx: Context, sender: PeerId, message: Stable) -> None:
         """A replica shows that a checkpoint is stable."""
-        if sender in self.state.others and self.checkpoints.learn(ctx, message.proof):
+        if sender in self.state.other_set and self.checkpoints.learn(ctx, message.proof):
             self._after_checkpoint(ctx)
 
     def _after_checkpoint(self, ctx: Context) -> None:

@@ -34,6 +34,7 @@ class ReplicaState:
         settings: the numbers they run by.
         me: this replica.
         others: the other replicas, in committee order.
+        other_set: the same, to look one up.
         view: the view this replica is in, or moving to.
         active: it takes part in `view`; False while it waits for the new-view message.
         log: slots and journal.
@@ -50,6 +51,7 @@ class ReplicaState:
         self.settings = settings
         self.me: PeerId = ""
         self.others: tuple[PeerId, ...] = ()
+        self.other_set: frozenset[PeerId] = frozenset()
         self.view = 0
         self.active = True
         self.log = Log(settings.window, settings.checkpoint_interval > 0)

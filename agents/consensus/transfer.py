@@ -92,7 +92,7 @@ class Transfer:
 
         The asker shows the proof, so a replica that lacked it gains its own stable checkpoint.
         """
-        if sender not in self.state.others:
+        if sender not in self.state.other_set:
             return
         self.checkpoints.learn(ctx, message.proof)
         held, proof = self.checkpoints.held, self.checkpoints.held_proof
@@ -104,7 +104,7 @@ class Transfer:
 
     def on_piece(self, ctx: Context, sender: PeerId, message: StatePiece) -> bool:
         """Take in a proved piece; return whether the state is complete and now ours."""
-        if self.target is None or sender not in self.state.others:
+        if self.target is None or sender not in self.state.other_set:
             return False
         if not self._is_wanted(ctx, message):
             ctx.sometimes("consensus: unproved piece of state refused")

@@ -106,8 +106,12 @@ def fuzz(
     SCENARIO is a name, a Python file, or a YAML file, whose parameters are then not varied. The
     first failure is shrunk, and kept as a folder with its story, a diagram and a pytest file. Exits
     with 0 if nothing was found, 1 if something was, 3 if every trial was inconclusive; Ctrl-C keeps
-    what was found, and exits with 130.
+    what was found, and exits with 130. The strategy ``exhaustive`` is `prsm explore` with one lost
+    message and one early timer.
     """
+    if strategy == "exhaustive":
+        explore_instead(target, overrides, progress, as_json=as_json)
+        return
     from prsm_sim.cli.exits import INTERRUPTED
     from prsm_sim.cli.output import note
     from prsm_sim.fuzz.campaign import Campaign
@@ -139,6 +143,18 @@ def fuzz(
             kept = keep_artefact(found, trial, first, strategy, runs_dir)
     report(campaign, shrunk, kept, as_json=as_json)
     click.get_current_context().exit(INTERRUPTED if stop.asked else exit_code(campaign))
+
+
+def explore_instead(
+    target: str, overrides: tuple[str, ...], progress: bool | None, *, as_json: bool
+) -> None:
+    """Try every order of events of a small world; it draws nothing, so there are no seeds."""
+    from prsm_sim.cli.explore import explore
+
+    click.get_current_context().invoke(
+        explore, target=target, overrides=overrides, drops=1, timeouts=1, progress=progress,
+        as_json=as_json,
+    )  # fmt: skip
 
 
 @click.command(short_help="Shrink a failing run to a short story.")

@@ -5,8 +5,11 @@ allows; every fault that a peer cannot recover from goes to these. All times end
 wants the world healed.
 """
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, TypeVar, get_args
+
+import msgspec
 
 from prsm_sim.actor.context import Random
 from prsm_sim.actor.types import PeerId, Seconds
@@ -14,7 +17,7 @@ from prsm_sim.chance import exp, log
 from prsm_sim.exposure import Exposure
 from prsm_sim.fuzz.census import Census
 from prsm_sim.sim import Sim
-from prsm_sim.treachery.mutation import fields_of, is_signature
+from prsm_sim.treachery.mutation import is_signature
 
 T = TypeVar("T")
 
@@ -60,10 +63,7 @@ class Ground:
         """The ground of a world that is built and not yet run."""
         everyone = sim.exposure.peers + sim.exposure.bystanders
         accepted = {kind.__name__: kind for name in everyone for kind in sim.actor(name).accepts()}
-        fields = {
-            name: tuple(one.name for one in fields_of(kind) if not is_signature(one.name))
-            for name, kind in sorted(accepted.items())
-        }
+        fields = {name: field_names(kind) for name, kind in sorted(accepted.items())}
         return cls(sim.exposure, fields, census, rng, sim.network.latency.mean_s or None)
 
     def _draw_broken(self) -> tuple[PeerId, ...]:
@@ -121,6 +121,25 @@ class Ground:
         """A sender and another peer that receives."""
         sender, receiver = self.rng.sample(self.everyone, 2)
         return sender, receiver
+
+
+@lru_cache(maxsize=1024)
+def field_names(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Names of the fields of a message type and of the structs inside it, but for signatures."""
+    names: dict[str, None] = {}
+    for field in msgspec.structs.fields(kind):
+        if not is_signature(field.name):
+            names[field.name] = None
+        for inner in _structs_in(field.type):
+            names |= dict.fromkeys(field_names(inner))
+    return tuple(names)
+
+
+def _structs_in(annotation: Any) -> Iterator[type[msgspec.Struct]]:
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _structs_in(argument)
 
 
 def rounded(time_s: Seconds) -> Seconds:

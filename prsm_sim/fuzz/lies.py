@@ -72,11 +72,20 @@ def habit(ground: Ground, peer: PeerId) -> Byzantine:
     )
 
 
+def silence(ground: Ground, peer: PeerId) -> Byzantine:
+    """From some moment on says nothing more: what it has started, others must finish."""
+    at_s, _ = ground.window_s()
+    return Byzantine(peer=peer, behaviour="withhold", at_s=at_s)
+
+
 def lies(ground: Ground, most: int = 3) -> list[Byzantine]:
-    """Some lies of each of those who may be broken for good; some of them are habitual liars."""
+    """Some lies of each of those who may be broken for good; some of them are habitual liars, and
+    some fall silent."""
     told: list[Byzantine] = []
     for liar in ground.broken:
         if ground.chance(0.4):
             told.append(habit(ground, liar))
+        if ground.chance(0.15):
+            told.append(silence(ground, liar))
         told += [lie(ground, liar) for _ in range(ground.rng.randint(0 if told else 1, most))]
     return told

@@ -249,6 +249,16 @@ def rounds(ground: Ground) -> list[Fault]:
     return faults
 
 
+def blackout(ground: Ground) -> list[Fault]:
+    """Several peers lose power at the same instant; each comes back when it can."""
+    at_s, _ = ground.window_s()
+    left_s = ground.exposure.heal_s - at_s
+    return [
+        Crash(at_s=at_s, for_s=rounded(min(ground.span_s(), left_s)), peer=peer)
+        for peer in ground.some(ground.exposure.peers)
+    ]
+
+
 NETWORK: tuple[Maker, ...] = (
     partition, isolate, shape, one_way, loss, delay, clog, duplication, reordering, corruption,
     eclipse,

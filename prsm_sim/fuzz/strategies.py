@@ -24,6 +24,7 @@ from prsm_sim.fuzz.makers import (
     FOR_GOOD,
     MESSAGES,
     Maker,
+    blackout,
     crash,
     isolate,
     makers_for,
@@ -62,7 +63,7 @@ def find_strategy(name: str) -> Strategy:
         names = sorted(STRATEGIES)
         raise UserError(
             f"--strategy {name}: no such strategy{did_you_mean(name, names)} "
-            f"(there are {', '.join(names)})"
+            f"(there are {', '.join(names)}, and exhaustive)"
         )
     return found
 
@@ -128,6 +129,8 @@ def draw_swarm(ground: Ground) -> Plan:
         faults += [maker(ground) for _ in range(rng.choice((1, 1, 2, 3)))]
     if len(ground.everyone) > 1 and ground.chance(0.5):
         faults += rounds(ground)
+    if ground.exposure.peers and ground.chance(0.1):
+        faults += blackout(ground)
     if ground.chance(0.15):
         faults += draw_pct(ground)
     if ground.chance(0.7):

@@ -8,7 +8,7 @@ result within a bound after the faults are over, and all are served before the r
 
 from collections.abc import Callable
 
-from agents.consensus.facts import CheckpointStable, Executed, StateTransferred
+from agents.consensus.facts import CheckpointTaken, ConflictingMessages, Executed, StateTransferred
 from prsm_sim.actor import Fact, PeerId, Seconds
 from prsm_sim.checker import Agreement, Checker, Order
 from prsm_sim.history import Invoked, Returned
@@ -43,6 +43,7 @@ def oracles(
         OrderedExecution(honest),
         checkpoint_agreement(honest),
         state_agreement(honest),
+        NobodyFramed(honest),
         BoundedLog(honest, slots_open),
         NoStarvation(whole_after, p.most_overtaking),
         ExecutedOnce(honest, slots),
@@ -200,9 +201,9 @@ class RareAgreement(Agreement):
 
 
 def checkpoint_agreement(honest: Honest) -> Checker:
-    """Stable checkpoints of one sequence number are one state."""
+    """Checkpoints of one sequence number are one state, whether they become stable or not."""
     return RareAgreement(
-        CheckpointStable, lambda fact: fact.sequence, lambda fact: fact.digest, honest,
+        CheckpointTaken, lambda fact: fact.sequence, lambda fact: fact.digest, honest,
         name="checkpoint agreement",
     )  # fmt: skip
 
@@ -213,6 +214,32 @@ def state_agreement(honest: Honest) -> Checker:
         StateReached, lambda fact: fact.applied, lambda fact: fact.chain, honest,
         name="state agreement",
     )  # fmt: skip
+
+
+class NobodyFramed(Checker):
+    """No replica contradicts itself that is neither a liar nor forgetful.
+
+    An honest replica that is caught at it has forgotten a vote, or was never told to remember it.
+    """
+
+    name = "nobody framed"
+    facts = (ConflictingMessages,)
+    judges = False
+
+    def __init__(self, honest: Honest) -> None:
+        super().__init__()
+        self._honest = honest
+
+    def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
+        """Judge an accusation by an honest replica."""
+        assert isinstance(fact, ConflictingMessages)
+        if not self._honest(peer):
+            return None
+        self.judges = True
+        self.evaluations += 1
+        if self._honest(fact.accused):
+            return f"{fact.accused} signed two messages for slot {fact.sequence}, says {peer}"
+        return None
 
 
 class Answered(Checker):

@@ -178,6 +178,12 @@ class ConsensusBaselineParameters(ScenarioParameters):
         return self.in_flight or (1 if self.batch > 1 else self.window)
 
     @property
+    def rest_s(self) -> float:
+        """How long a client waits at the end, s: a tentative result may have lost its commits, and
+        they are asked for after a time-out."""
+        return self.quiet_s + (2.0 * self.timeout_s if self.tentative else 0.0)
+
+    @property
     def heal_s(self) -> float:
         """By then a nemesis has stopped, s."""
         each = self.requests / self.clients

@@ -80,7 +80,7 @@ class Baseline:
             world.spawn(
                 name,
                 lambda count=count: Caller(
-                    self.members, count, p.timeout_s, p.quiet_s, keys, settings
+                    self.members, count, p.timeout_s, p.rest_s, keys, settings
                 ),  # type: ignore[misc]
             )
 

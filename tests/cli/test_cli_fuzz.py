@@ -217,3 +217,13 @@ def test_ctrl_c_keeps_what_was_found_and_leaves_no_process(workplace, workers, n
     while any(map(is_alive, helpers)) and time.monotonic() < give_up_s:
         time.sleep(0.05)
     assert not any(map(is_alive, helpers))
+
+
+def test_the_exhaustive_strategy_tries_every_order_of_a_small_world(prsm):
+    wrong = prsm("fuzz", "tally.py", "--strategy", "exhaustive", *CARELESS, "--set", "votes=1")
+    assert wrong.exit_code == 1
+    assert "3. deliver Vote" in wrong.stdout
+    assert "integrity: server applied 1 in slot 2" in wrong.stdout
+    right = prsm("fuzz", "tally.py", "--strategy", "exhaustive", "--set", "votes=1", "--json")
+    found = json.loads(right.stdout)
+    assert (right.exit_code, found["complete"], found["violation"]) == (0, True, None)

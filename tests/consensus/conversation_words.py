@@ -12,6 +12,7 @@ from conversation_world import World
 
 from agents.consensus import (
     CheckpointStable,
+    CheckpointTaken,
     ConflictingMessages,
     Executed,
     ReplyAccepted,
@@ -132,6 +133,8 @@ def fact_words(fact: Fact) -> str:
             return f"accepted {fact.client}:{fact.timestamp} = {fact.result.decode()}"
         case ViewChanged():
             return f"entered v{fact.view}"
+        case CheckpointTaken():
+            return f"took n{fact.sequence} s={fact.digest[:4]}"
         case CheckpointStable():
             return f"stable n{fact.sequence} s={fact.digest[:4]}"
         case StateTransferred():

@@ -8,6 +8,7 @@ from prsm_sim.actor.errors import UserError
 from prsm_sim.chance import Stream
 from prsm_sim.faults import Byzantine, Crash, LyingDisk
 from prsm_sim.fuzz.campaign import Campaign, Job, draw_trial
+from prsm_sim.fuzz.census import Census
 from prsm_sim.fuzz.ground import Ground
 from prsm_sim.fuzz.strategies import STRATEGIES, find_strategy
 from prsm_sim.parameters import build_parameters
@@ -63,7 +64,7 @@ def test_plans_stay_inside_what_the_scenario_exposes(strategy):
     for seed in range(40):
         sim = Sim(seed)
         scenario.build(sim, build_parameters(scenario.parameters, {"replicas": 7}))
-        plan = find_strategy(strategy).draw(Ground.of(sim, Stream(seed, "plan"), 64))
+        plan = find_strategy(strategy).draw(Ground.of(sim, Stream(seed, "plan"), Census()))
         exposure = sim.exposure
         for_good = {fault.peer for fault in plan if isinstance(fault, Byzantine | LyingDisk)}
         for_good |= {

@@ -7,7 +7,7 @@ import simpy
 from prsm_sim import engine
 from prsm_sim.actor import UserError
 from prsm_sim.engine import Environment
-from prsm_sim.faults import Crash, Pause
+from prsm_sim.faults import Churn, Crash, Pause
 from prsm_sim.network import Network
 from prsm_sim.sim import Sim
 from tests.kernel.kernel_parts import Chatter, Listener
@@ -18,6 +18,8 @@ def chat(sample_s: float | None, until: float | None = 20.0) -> Sim:
     for i in range(4):
         sim.spawn(f"p{i}", Chatter)
     sim.gauge("events", lambda: sim.events)
+    # Churn plans as it goes: what the world does on its own account must keep its numbers.
+    sim.schedule(Churn(at_s=1.0, for_s=9.0, peers=("p0",), up_s=1.0, down_s=0.5))
     sim.run(until, sample_s=sample_s)
     return sim
 

@@ -11,7 +11,12 @@ from agents.consensus.messages import Fetch, PrePrepare, Reply, Request
 from prsm_sim.history import Invoked, Returned
 from prsm_sim.sim import Sim
 from prsm_sim.traffic import Traffic
-from scenarios.consensus_baseline.key_value import MALFORMED, KeyValueMachine, StoreModel
+from scenarios.consensus_baseline.key_value import (
+    MALFORMED,
+    TOLD_EVERY,
+    KeyValueMachine,
+    StoreModel,
+)
 from scenarios.consensus_baseline.report import (
     BATCHES,
     STUDENT_975,
@@ -66,19 +71,32 @@ def test_results_tell_what_was_there() -> None:
 @given(st.binary(max_size=20))
 def test_no_bytes_make_the_store_raise(payload: bytes) -> None:
     machine = KeyValueMachine()
-    before = machine.digest()
     if machine.apply(1, "c", payload, 0) == MALFORMED:
-        assert machine.digest() == before
+        assert machine.values == {}
 
 
-def test_the_digest_does_not_depend_on_the_order_of_writes() -> None:
-    first, second = KeyValueMachine(), KeyValueMachine()
-    for machine, keys in ((first, (b"x", b"y")), (second, (b"y", b"x"))):
-        for key in keys:
-            machine.apply(1, "c", b"put %s 1" % key, 0)
-    assert first.digest() == second.digest()
-    first.apply(2, "c", b"put x 2", 0)
+def applied(*operations: bytes) -> KeyValueMachine:
+    machine = KeyValueMachine()
+    for operation in operations:
+        machine.apply(1, "c", operation, 0)
+    return machine
+
+
+def test_the_same_operations_in_another_order_are_another_state() -> None:
+    first, second = applied(b"put x 1", b"put y 1"), applied(b"put y 1", b"put x 1")
+    assert first.values == second.values
     assert first.digest() != second.digest()
+    assert first.digest() == applied(b"put x 1", b"put y 1").digest()
+
+
+def test_how_far_it_came_is_told_every_few_operations_and_survives_a_restore() -> None:
+    machine = applied(*[b"put x %d" % n for n in range(TOLD_EVERY + 1)])
+    (told,) = machine.facts()
+    assert (told.applied, machine.facts()) == (TOLD_EVERY, ())
+    other = KeyValueMachine()
+    other.restore(machine.snapshot())
+    assert (other.applied, other.chain, other.values) == (5, machine.chain, machine.values)
+    assert other.facts() == ()
 
 
 def test_students_t_is_what_tables_say() -> None:
