@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 RUNS   ?= runs
 
-.PHONY: help setup demo test check bench fix servers clean
+.PHONY: help setup demo test check bench mutate fix servers clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -27,6 +27,11 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python
 	@echo "installing prsm-sim[test] …"
 	@$(PIP) --constraint constraints.txt --editable '.[test]'
 	@touch $@ $(VENV)/.live
+
+$(VENV)/.mutate: pyproject.toml | $(BIN)/python
+	@echo "installing prsm-sim[mutate] …"
+	@$(PIP) --constraint constraints.txt --editable '.[mutate]'
+	@touch $@ $(VENV)/.test $(VENV)/.live
 
 setup: $(VENV)/.test  ## build .venv with all that development needs
 
@@ -53,9 +58,14 @@ test: $(VENV)/.test servers  ## everything: lint, types, units, properties, real
 bench: $(VENV)/.test  ## the kernel against its rivals, as ratios
 	@$(BIN)/prsm bench kernel
 
+mutate: $(VENV)/.mutate  ## is every line of agents/consensus tested? An hour or two; resumes
+	@$(BIN)/python scripts/mutate.py --stage quick
+	@$(BIN)/python scripts/mutate.py --stage long
+	@$(BIN)/python scripts/mutate.py --stage deep --at-least 90
+
 fix: $(VENV)/.test  ## format, and mend what lint can mend
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
 clean:  ## remove what was built (not your runs)
-	rm -rf $(VENV) .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .cache build dist mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -239,7 +239,10 @@ LIES: dict[type[Message], tuple[Lie, ...]] = {
     Prepare: (far_sequence, far_view, vote_for_nothing),
     Commit: (far_sequence, far_view, vote_for_nothing),
     ViewChange: (nothing_prepared, one_certificate_less, false_certificate, far_view),
-    NewView: (too_small_quorum, one_voter_twice, altered_voter, forgotten_order, shorter_order),
+    NewView: (
+        too_small_quorum, one_voter_twice, altered_voter, forgotten_order, forgotten_order,
+        shorter_order,
+    ),
     Checkpoint: (other_state, far_sequence),
     Entries: (false_history,),
     StatePiece: (false_piece, later_piece),

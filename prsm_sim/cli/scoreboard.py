@@ -1,5 +1,6 @@
 """`prsm scoreboard`: which seeded bugs does each strategy find, and after how many seeds?"""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from prsm_sim.fuzz.scoreboard import Hunt, Score
 
 STRATEGIES = ("swarm", "random", "mutation", "twins", "pct")
-QUICK_SEEDS, QUICK_CLEAN = 400, 400
-"""With ``--quick``: seeds for each bug, and seeds of the code as it is."""
+QUICK_SEEDS, QUICK_CLEAN, QUICK_S = 300, 100, 34.0
+"""With ``--quick``: seeds for each bug, seeds of the code as it is, and the time for all hunts."""
 SCENARIO = "consensus_baseline"
 BUGS = Path("benchmarks/bugs/pbft.yaml")
 
@@ -70,7 +71,10 @@ def scoreboard(
         find_strategy(name)
     if quick:
         seeds, kills, clean = min(seeds, QUICK_SEEDS), 1, min(clean, QUICK_CLEAN)
-    tasks = hunts(scenario, bugs, str(place), chosen, seeds=seeds, kills=kills)
+    deadline_s = time.monotonic() + QUICK_S if quick else None
+    tasks = hunts(
+        scenario, bugs, str(place), chosen, seeds=seeds, kills=kills, deadline_s=deadline_s
+    )
     scores, alarms = run_board(tasks, scenario, chosen, clean, workers, Line(progress))
     best = best_scores(scores)
     board = board_object(scores, best, alarms, clean * len(chosen))

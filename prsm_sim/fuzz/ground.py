@@ -21,8 +21,8 @@ from prsm_sim.treachery.mutation import is_signature
 
 T = TypeVar("T")
 
-_FIRST_ONES = 0.4
-"""In this share of plans the first peers are broken."""
+_FIRST_ONES = 0.5
+"""In this share of plans some of the first peers are broken."""
 
 
 class Ground:
@@ -67,11 +67,12 @@ class Ground:
         return cls(sim.exposure, fields, census, rng, sim.network.latency.mean_s or None)
 
     def _draw_broken(self) -> tuple[PeerId, ...]:
-        """Who may be broken for good: anybody, or the first ones, where most protocols look for
-        their first leaders."""
+        """Who may be broken for good: anybody, or some of the first ones, where most protocols look
+        for their first leaders, and for those who come after them."""
         peers, most = self.exposure.peers, min(self.exposure.faulty, len(self.exposure.peers))
         if self.rng.random() < _FIRST_ONES:
-            return peers[:most]
+            first = min(self.rng.choice((0, 0, 1, 1, 2)), len(peers) - most)
+            return peers[first : first + most]
         return tuple(self.rng.sample(peers, most))
 
     def chance(self, share: float) -> bool:

@@ -8,6 +8,7 @@ seeds to a kill. The same campaigns over the code without a bug must find nothin
 there is a false alarm.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any
@@ -62,12 +63,14 @@ class Hunt(msgspec.Struct, frozen=True, kw_only=True):
         first: the first seed.
         seeds: the budget.
         kills: stop after so many.
+        deadline_s: stop at this reading of the monotonic clock; None: not for that reason.
     """
 
     job: Job
     first: int
     seeds: int
     kills: int = 1
+    deadline_s: float | None = None
 
 
 def hunt(task: Hunt) -> Score:
@@ -83,6 +86,8 @@ def hunt(task: Hunt) -> Score:
                 first, seeds_to_kill = trial, seeds
             if kills >= task.kills:
                 break
+        if task.deadline_s is not None and time.monotonic() >= task.deadline_s:
+            break
     return Score(
         bug=task.job.bug,
         strategy=task.job.strategy,
@@ -103,6 +108,7 @@ def hunts(
     seeds: int,
     kills: int,
     first: int = 0,
+    deadline_s: float | None = None,
 ) -> list[Hunt]:
     """One hunt for each bug and strategy."""
     return [
@@ -114,6 +120,7 @@ def hunts(
             first=first,
             seeds=seeds,
             kills=kills,
+            deadline_s=deadline_s,
         )
         for bug in bugs
         for strategy in strategies

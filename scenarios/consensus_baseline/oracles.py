@@ -182,10 +182,17 @@ class ExecutedBeforeTold(Checker):
         return f"{client} was told the result of request {number}, which none had executed"
 
     def finish(self, time_s: Seconds) -> str | None:
-        """Judge what was told tentatively."""
+        """Judge what was told tentatively.
+
+        It is lost if a later request of its client was executed and it was not. Where none was, it
+        may still be executed one day, since a quorum has prepared it.
+        """
         for client, number in self._owed:
-            if number not in self._slots.get(client, ()):
+            slots = self._slots.get(client, {})
+            if number not in slots and any(later > number for later in slots):
                 return f"{client} was told the result of request {number}, which none ever executed"
+            if number not in slots:
+                self.doubt = f"request {number} of {client} was told tentatively, and is not final"
         return None
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.consensus.facts import CheckpointStable, Executed, StateTransferred
+from agents.consensus.facts import CheckpointTaken, Executed, StateTransferred
 from prsm_sim.actor import Actor, Context, Message, UserError
 from prsm_sim.chance import Stream
 from prsm_sim.cli.main import main
@@ -340,8 +340,11 @@ def test_the_validity_oracle_excepts_reads_and_waits_for_what_is_tentative() -> 
     assert reads.observe(3.0, "client-0", Returned("client-0", 3, b"")) is not None
     tentative = ExecutedBeforeTold(slots, tentative=True)
     assert tentative.observe(1.0, "client-0", Returned("client-0", 4, b"")) is None
+    assert tentative.finish(9.0) is None  # it may become final one day
+    assert "request 4 of client-0 was told tentatively" in str(tentative.doubt)
+    slots["client-0"] = {5: 1}
     assert "request 4, which none ever executed" in str(tentative.finish(9.0))
-    slots["client-0"] = {4: 1}
+    slots["client-0"] = {4: 1, 5: 2}
     assert tentative.finish(9.0) is None
 
 
@@ -357,10 +360,10 @@ def test_tentative_execution_saves_a_link_and_reads_that_are_not_ordered_three()
 def test_checkpoints_are_judged_once_there_is_one() -> None:
     oracle = checkpoint_agreement(lambda peer: peer != "liar")
     assert not oracle.judges
-    assert oracle.observe(1.0, "a", CheckpointStable(8, "x")) is None
+    assert oracle.observe(1.0, "a", CheckpointTaken(8, "x")) is None
     assert oracle.judges
-    assert oracle.observe(1.0, "liar", CheckpointStable(8, "y")) is None
-    assert oracle.observe(1.0, "b", CheckpointStable(8, "y")) is not None
+    assert oracle.observe(1.0, "liar", CheckpointTaken(8, "y")) is None
+    assert oracle.observe(1.0, "b", CheckpointTaken(8, "y")) is not None
 
 
 def test_liveness_is_judged_at_the_end_of_a_run_that_is_long_enough() -> None:
