@@ -68,10 +68,11 @@ class NormalCase:
             self.execution.answer_again(ctx, request.client, request.timestamp)
             if not self.execution.is_tentative(request.client, request.timestamp):
                 return
-        if state.is_primary and self.assigned.get(request.client, 0) >= request.timestamp:
-            return
         if not is_valid_request(ctx, request):
             ctx.sometimes("consensus: request with a false signature refused")
+            return
+        if state.is_primary and self.assigned.get(request.client, 0) >= request.timestamp:
+            self.patience.wait_for(ctx, request)
             return
         if state.is_primary:
             self.enqueue(request)

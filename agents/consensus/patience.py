@@ -5,6 +5,9 @@ request is executed the timer stops, or starts anew if another is waiting; nothi
 If any activity reset the timer, a malicious primary could starve one client for ever by serving the
 others. The wait doubles with each view change that brings no new execution, so that some view lasts
 long enough once the network behaves.
+
+A primary that is asked again for what it has ordered waits in the same way: where the votes that it
+lacks are those of replicas that have left its view, nobody but itself can give that view up.
 """
 
 from collections.abc import Sequence
@@ -56,9 +59,9 @@ class Patience:
                 self.watch(ctx)
 
     def watch(self, ctx: Context) -> None:
-        """Start the timer for the first waiting request, unless it runs or we are the primary."""
+        """Start the timer for the first waiting request, unless it runs."""
         state = self.state
-        if self._watched is None and self.waiting and state.active and not state.is_primary:
+        if self._watched is None and self.waiting and state.active:
             first = next(iter(self.waiting.values()))
             self._watched = (first.client, first.timestamp)
             self._armed = True

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from prsm_sim.fuzz.bugs import load_bugs
+from prsm_sim.fuzz.campaign import Job, draw_trial
 from prsm_sim.fuzz.witness import hear, read_witnesses
 from prsm_sim.registry import find_scenario
 
@@ -14,10 +15,10 @@ FILE = read_witnesses(FOLDER / "witnesses.yaml")
 SCENARIO = find_scenario(FILE.scenario).scenario
 
 
-def test_thirty_bugs_and_more_have_a_witness():
+def test_most_bugs_have_a_witness():
     """Those that are hard to hit may have none yet; nobody knows then that they are bugs."""
     witnessed = [one.bug for one in FILE.witnesses]
-    assert len(set(witnessed)) == len(witnessed) >= 30
+    assert len(set(witnessed)) == len(witnessed) >= 0.85 * len(BUGS)
     assert set(witnessed) <= set(BUGS)
 
 
@@ -31,3 +32,10 @@ def test_the_case_fails_with_the_bug_and_passes_without(witness):
 def test_most_stories_are_short():
     short = [one for one in FILE.witnesses if len(one.faults) <= 5]
     assert len(short) >= 0.8 * len(FILE.witnesses)
+
+
+def test_a_primary_that_lacks_votes_of_replicas_in_a_later_view_gives_up_its_own():
+    """A campaign over the code as it is found this at two seeds: the client waited for ever."""
+    for seed in (27664, 28458):
+        trial = draw_trial(Job(scenario=FILE.scenario, strategy="swarm"), seed)
+        assert trial.finding is None
