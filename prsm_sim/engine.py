@@ -312,7 +312,8 @@ class BucketQueue:
         self.ids[:] = self.buckets
         heapify(self.ids)
         if had_priorities:
-            self.unsorted.update(self.ids)
+            marked = zip(bucket_ids, entries, strict=True)
+            self.unsorted.update(one for one, entry in marked if type(entry[1]) is int)
         self._opened = self._popped = self._since = 0
         self._rebuilt = len(entries)
 

@@ -17,44 +17,35 @@ REMEMBERED = 4096
 """So many signatures are remembered for each signer, until all of its are forgotten at once."""
 
 
-class _Desk:
-    """One signer's key, and what it has signed lately."""
-
-    __slots__ = ("key", "signed")
-
-    def __init__(self, key: bytes) -> None:
-        self.key = key
-        self.signed: dict[bytes, bytes] = {}
-
-    def sign(self, payload: bytes) -> bytes:
-        """The signature over `payload`."""
-        return hashlib.blake2b(payload, key=self.key, digest_size=SIGNATURE_BYTES).digest()
-
-
 class Notary:
     """Signs and verifies for all peers of one world."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._desks: dict[PeerId, _Desk] = {}
+        self._keyed: dict[PeerId, hashlib.blake2b] = {}
+        self._signed: dict[PeerId, dict[bytes, bytes]] = {}
 
     def sign(self, signer: PeerId, payload: bytes) -> bytes:
         """The signature of `signer` over `payload`, 16 bytes."""
-        desk = self._desk(signer)
-        signature = desk.sign(payload)
-        if len(desk.signed) >= REMEMBERED:
-            desk.signed.clear()
-        desk.signed[payload] = signature
+        signature = self._signature(signer, payload)
+        signed = self._signed.setdefault(signer, {})
+        if len(signed) >= REMEMBERED:
+            signed.clear()
+        signed[payload] = signature
         return signature
 
     def verify(self, signer: PeerId, payload: bytes, signature: bytes) -> bool:
         """Whether `signature` is `signer`'s over exactly `payload`."""
-        desk = self._desks.get(signer) or self._desk(signer)
-        known = desk.signed.get(payload)
-        return (desk.sign(payload) if known is None else known) == signature
+        try:
+            return self._signed[signer][payload] == signature
+        except KeyError:
+            return self._signature(signer, payload) == signature
 
-    def _desk(self, signer: PeerId) -> _Desk:
-        desk = self._desks.get(signer)
-        if desk is None:
-            desk = self._desks[signer] = _Desk(key_of(self._seed, "signing key", signer))
-        return desk
+    def _signature(self, signer: PeerId, payload: bytes) -> bytes:
+        keyed = self._keyed.get(signer)
+        if keyed is None:
+            key = key_of(self._seed, "signing key", signer)
+            keyed = self._keyed[signer] = hashlib.blake2b(key=key, digest_size=SIGNATURE_BYTES)
+        state = keyed.copy()  # a third cheaper than to begin with the key anew
+        state.update(payload)
+        return state.digest()

@@ -62,12 +62,19 @@ class Observatory:
             self.series.append((time_s, name, float(read())))
 
     def finish(self, time_s: Seconds) -> None:
-        """Close the run: last sample, closing callbacks, judgements of the run as a whole.
+        """Close the run: last sample, judgements of the run as a whole, closing callbacks.
 
         Raises:
             InvariantViolation: the first that a checker found, after all have had their say.
         """
         self._read(time_s)
+        first = self.judge(time_s)
+        self._close()
+        if first is not None:
+            raise first
+
+    def judge(self, time_s: Seconds) -> InvariantViolation | None:
+        """Judge the run as a whole; the first that a checker found, once all have had their say."""
         first: InvariantViolation | None = None
         for checker in self.checkers:
             if checker in self._violations:
@@ -76,10 +83,7 @@ class Observatory:
             if wrong is not None:
                 violation = self._violation(checker, wrong, time_s)
                 first = first or violation
-        for close in self.closing:
-            close()
-        if first is not None:
-            raise first
+        return first
 
     def close(self, time_s: Seconds) -> None:
         """Close a run that stopped early: last sample and closing callbacks, no judgement.
@@ -87,6 +91,9 @@ class Observatory:
         What such a run left undone is no finding.
         """
         self._read(time_s)
+        self._close()
+
+    def _close(self) -> None:
         for close in self.closing:
             close()
 

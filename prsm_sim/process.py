@@ -69,7 +69,7 @@ class SimContext(Hot):
     )  # fmt: skip
 
     sim: "Sim"
-    if TYPE_CHECKING:  # `links.specialise` defines these on the world's own subclass
+    if TYPE_CHECKING:  # defined on the world's own subclass
 
         @property
         def now(self) -> Seconds:
@@ -83,6 +83,12 @@ class SimContext(Hot):
 
         def set_timer(self, name: str, after_s: Seconds) -> None:
             """Set a named timer."""
+
+        def verify(self, signer: PeerId, payload: bytes, signature: bytes) -> bool:
+            """Whether `signature` is `signer`'s over exactly `payload`."""
+
+        def emit(self, fact: Fact) -> None:
+            """Tell the trace, the checkers and the metrics."""
 
     models = MODELS
     blobs = BLOBS
@@ -186,14 +192,6 @@ class SimContext(Hot):
     def sign(self, payload: bytes) -> bytes:
         """This peer's signature over `payload` (a keyed hash stands in for Ed25519)."""
         return self.sim.notary.sign(self.id, payload)
-
-    def verify(self, signer: PeerId, payload: bytes, signature: bytes) -> bool:
-        """Whether `signature` is `signer`'s over exactly `payload`."""
-        return self.sim.notary.verify(signer, payload, signature)
-
-    def emit(self, fact: Fact) -> None:
-        """Tell the trace, the checkers and the metrics."""
-        self.sim.tell(self.id, fact)
 
     def sometimes(self, label: str, condition: bool = True) -> None:
         """Count that `condition` held here."""

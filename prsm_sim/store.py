@@ -50,6 +50,8 @@ class MemoryStore:
 
     def keys(self) -> list[str]:
         """All keys, sorted."""
+        if not self._unsynced:
+            return sorted(self._durable)
         alive = {**self._durable, **self._unsynced}
         return sorted(key for key in alive if self.get(key) is not None)
 

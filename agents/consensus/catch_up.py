@@ -48,6 +48,14 @@ class CatchUp:
         if not self._armed:
             self.arm(ctx)
 
+    def notice(self, ctx: Context, sender: PeerId, view: int, sequence: int) -> None:
+        """A member's message cannot be used yet; it may mean that we are behind."""
+        state = self.state
+        if sender not in state.committee.member_set:
+            return
+        if view > state.view or (view == state.view and sequence > state.log.executed):
+            self.noticed(ctx, view, sequence)
+
     def noticed(self, ctx: Context, view: int, sequence: int) -> None:
         """Someone votes in a later view, or on something of which we have no pre-prepare."""
         if view > self._noticed_view or sequence > self._noticed:

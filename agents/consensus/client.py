@@ -135,6 +135,8 @@ class ConsensusClient:
         Tentative replies add up within one view only: what a replica executed tentatively in an
         earlier view may have been undone, so it says nothing about who has prepared it now.
         """
+        if not self.committee.is_result(len(same)):
+            return False
         tentative = [one.view for one in same if one.tentative]
         final = len(same) - len(tentative)
         if not self._has_reads and self.committee.is_result(final):

@@ -132,14 +132,16 @@ def write_proof(ctx: Context, proof: StableProof) -> None:
 
 def discard_records(ctx: Context, stable: int) -> None:
     """Forget what a durable stable checkpoint replaces: all up to it, and earlier checkpoints."""
+    limits = dict.fromkeys(_BY_SEQUENCE, stable)
+    limits[_CHECKPOINT] = stable - 1
+    delete = ctx.store.delete
     keys = ctx.store.keys()
     for key in keys:
         kind, _, rest = key.partition("/")
-        sequence = rest.rpartition("/")[2]
-        if kind in _BY_SEQUENCE and sequence.isdecimal():
-            limit = stable - 1 if kind == _CHECKPOINT else stable
-            if int(sequence) <= limit:
-                ctx.store.delete(key)
+        if kind in limits:
+            sequence = rest.rpartition("/")[2]
+            if sequence.isdecimal() and int(sequence) <= limits[kind]:
+                delete(key)
 
 
 def read_all(ctx: Context) -> Recovered:

@@ -82,14 +82,10 @@ class Execution:
             self.undo(ctx)
             replies = self._apply(entry)
         state.log.record(entry, digest)
-        hex_digest = digest.hex()
         if not replies:
             ctx.sometimes("consensus: batch without a fresh request executed")
-            ctx.emit(Executed(entry.sequence, state.view, hex_digest, "", 0))
-        for reply in replies:
-            ctx.emit(
-                Executed(entry.sequence, state.view, hex_digest, reply.client, reply.timestamp)
-            )
+        applied = tuple([(reply.client, reply.timestamp) for reply in replies])
+        ctx.emit(Executed(entry.sequence, state.view, digest.hex(), applied))
         for fact in self.machine.facts():
             ctx.emit(fact)
         if not is_answered:

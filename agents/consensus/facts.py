@@ -5,22 +5,20 @@ from prsm_sim.actor import Fact, PeerId, Seconds
 
 
 class Executed(Fact, frozen=True):
-    """A replica executed a request; also once for a batch in which nothing was applied.
+    """A replica executed a batch.
 
     Attributes:
         sequence: the batch's sequence number.
         view: the replica's view at that moment.
         digest: the batch's digest, hex.
-        client: whose request was applied; empty if nothing was (a null request, or one that had
-            been executed under an earlier sequence number).
-        timestamp: the request's, 0 if nothing was applied.
+        requests: client and timestamp of each request that was applied, in order. A null request,
+            and one that had been executed under an earlier sequence number, is not among them.
     """
 
     sequence: int
     view: int
     digest: str
-    client: PeerId
-    timestamp: int
+    requests: tuple[tuple[PeerId, int], ...]
 
 
 class ViewChanged(Fact, frozen=True):

@@ -30,8 +30,9 @@ class Slot:
     """One sequence number in the current view, and its latest certificate of any view."""
 
     __slots__ = (
-        "certificate", "commit_count", "commits", "committed", "contents", "digest", "pre_prepare",
-        "prepare_count", "prepared", "prepares", "sequence", "view",
+        "certificate", "commit_content", "commit_count", "commits", "committed", "digest",
+        "pre_prepare", "prepare_content", "prepare_count", "prepared", "prepares", "sequence",
+        "view",
     )  # fmt: skip
 
     def __init__(self, sequence: int, view: int) -> None:
@@ -50,26 +51,23 @@ class Slot:
         self.commit_count = 0
         self.prepared = False
         self.committed = False
-        self.contents: dict[VoteKind, bytes] = {}
+        self.prepare_content = b""
+        self.commit_content = b""
 
     def content(self, kind: VoteKind, digest: bytes) -> bytes:
         """The signed bytes of a vote for `digest` in this slot.
 
-        Those for the digest that the slot has are encoded once; others are not kept, so a liar's
-        many digests take no room.
+        Those for the digest that the slot has are `prepare_content` and `commit_content`, encoded
+        once. Others are not kept, so a liar's many digests take no room.
         """
-        if digest != self.digest:
-            return vote_content(kind, self.view, self.sequence, digest)
-        content = self.contents.get(kind)
-        if content is None:
-            content = self.contents[kind] = vote_content(kind, self.view, self.sequence, digest)
-        return content
+        return vote_content(kind, self.view, self.sequence, digest)
 
     def accept(self, pre_prepare: PrePrepare) -> None:
         """Fix the slot's digest, and count the votes that came before it."""
         self.pre_prepare = pre_prepare
         digest = self.digest = pre_prepare.digest
-        self.contents.clear()
+        self.prepare_content = self.content("prepare", digest)
+        self.commit_content = self.content("commit", digest)
         self.prepare_count = sum(vote.digest == digest for vote in self.prepares.values())
         self.commit_count = sum(vote.digest == digest for vote in self.commits.values())
 

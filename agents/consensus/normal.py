@@ -4,7 +4,8 @@ The primary gives a request the next sequence number; backups that accept it pre
 prepares beside the pre-prepare fix the order within the view; q matching commits fix it across
 views. All three are signed, so that each can be shown to others. The primary sends no prepare and
 nobody sends to itself, so one request among n replicas costs (n-1) + (n-1)^2 + n(n-1) = 2n(n-1)
-messages, and commits four hops after the client sent it.
+messages, and commits four hops after the client sent it. What comes of the votes is counted in
+`agents.consensus.votes`.
 """
 
 from itertools import islice
@@ -18,7 +19,6 @@ from agents.consensus.messages import (
     Prepare,
     PrePrepare,
     Request,
-    VoteKind,
     batch_digest,
     vote_content,
 )
@@ -31,13 +31,13 @@ from prsm_sim.actor import Context, PeerId
 
 def sign_prepare(ctx: Context, slot: Slot) -> Prepare:
     """This backup's vote for what the slot holds (section 4.2)."""
-    signature = ctx.sign(slot.content("prepare", slot.digest))
+    signature = ctx.sign(slot.prepare_content)
     return Prepare(slot.view, slot.sequence, slot.digest, signature)
 
 
 def sign_commit(ctx: Context, slot: Slot) -> Commit:
     """This replica's second vote for what the slot holds (section 4.2)."""
-    signature = ctx.sign(slot.content("commit", slot.digest))
+    signature = ctx.sign(slot.commit_content)
     return Commit(slot.view, slot.sequence, slot.digest, signature)
 
 
@@ -124,13 +124,13 @@ class NormalCase:
         """As backup, accept the first valid pre-prepare for a sequence number (4.2)."""
         state = self.state
         if not state.is_usable(sender, message):
-            self._notice(ctx, sender, message.view, message.sequence)
+            self.catch_up.notice(ctx, sender, message.view, message.sequence)
             return
         if sender != state.primary:
             return
         slot = state.log.open(message.sequence, state.view)
         if slot is None:
-            self._notice(ctx, sender, message.view, message.sequence)
+            self.catch_up.notice(ctx, sender, message.view, message.sequence)
             return
         if slot.pre_prepare is not None:
             if slot.digest != message.digest and is_signed_by_primary(
@@ -170,67 +170,9 @@ class NormalCase:
             ctx.broadcast(vote, state.others)
         if executed is None:
             self.catch_up.accepted(ctx, message.sequence)
-        self._advance(ctx, slot)
+        self.advance(ctx, slot)
 
-    def on_prepare(self, ctx: Context, sender: PeerId, message: Prepare) -> None:
-        """Count a backup's first prepare (4.2)."""
-        state = self.state
-        if message.view != state.view or not state.active or sender not in state.other_set:
-            if not state.is_usable(sender, message):
-                self._notice(ctx, sender, message.view, message.sequence)
-            return
-        slot = state.log.slots.get(message.sequence)
-        if slot is None:
-            slot = state.log.open(message.sequence, message.view)
-        if slot is None:
-            self._notice(ctx, sender, message.view, message.sequence)
-            return
-        first = slot.prepares.get(sender)
-        if first is not None:
-            if first.digest != message.digest:
-                self._report(ctx, slot, sender, first, message)
-            return
-        if slot.prepared or sender == state.primary:
-            return
-        if not ctx.verify(sender, slot.content("prepare", message.digest), message.signature):
-            return
-        slot.add_prepare(sender, message)
-        if slot.pre_prepare is not None:
-            if state.committee.is_prepared(slot.prepare_count):
-                self._advance(ctx, slot)
-        else:
-            self._notice(ctx, sender, message.view, message.sequence)
-
-    def on_commit(self, ctx: Context, sender: PeerId, message: Commit) -> None:
-        """Count a replica's first commit (4.2)."""
-        state = self.state
-        if message.view != state.view or not state.active or sender not in state.other_set:
-            if not state.is_usable(sender, message):
-                self._notice(ctx, sender, message.view, message.sequence)
-            return
-        slot = state.log.slots.get(message.sequence)
-        if slot is None:
-            slot = state.log.open(message.sequence, message.view)
-        if slot is None:
-            self._notice(ctx, sender, message.view, message.sequence)
-            return
-        first = slot.commits.get(sender)
-        if first is not None:
-            if first.digest != message.digest:
-                self._report(ctx, slot, sender, first, message)
-            return
-        if slot.committed:
-            return
-        if not ctx.verify(sender, slot.content("commit", message.digest), message.signature):
-            return
-        slot.add_commit(sender, message)
-        if slot.prepared:
-            if state.committee.is_committed(slot.commit_count):
-                self._advance(ctx, slot)
-        elif slot.pre_prepare is None:
-            self._notice(ctx, sender, message.view, message.sequence)
-
-    def _advance(self, ctx: Context, slot: Slot) -> None:
+    def advance(self, ctx: Context, slot: Slot) -> None:
         """Move a slot that has its pre-prepare on to prepared, committed and executed (4.2)."""
         state, committee = self.state, self.state.committee
         if not slot.prepared:
@@ -248,27 +190,6 @@ class NormalCase:
             self.execution.run(ctx)
             if self.queue:
                 self.assign(ctx)
-
-    def _report(
-        self,
-        ctx: Context,
-        slot: Slot,
-        sender: PeerId,
-        first: Prepare | Commit,
-        second: Prepare | Commit,
-    ) -> None:
-        """Two votes exclude each other; it is a conflict only if the second is signed as well."""
-        kind: VoteKind = "commit" if isinstance(second, Commit) else "prepare"
-        if ctx.verify(sender, slot.content(kind, second.digest), second.signature):
-            self.state.report_conflict(ctx, sender, first, second)
-
-    def _notice(self, ctx: Context, sender: PeerId, view: int, sequence: int) -> None:
-        """A member's message cannot be used yet; it may mean that we are behind."""
-        state = self.state
-        if sender not in state.committee.member_set:
-            return
-        if view > state.view or (view == state.view and sequence > state.log.executed):
-            self.catch_up.noticed(ctx, view, sequence)
 
     def begin_view(self, reproposed: tuple[PrePrepare, ...], last_sequence: int) -> None:
         """Continue after what a new view orders anew (4.4)."""

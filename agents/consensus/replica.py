@@ -7,7 +7,7 @@ are synchronous, so each message is processed atomically.
 
 from collections.abc import Sequence
 
-from agents.consensus import catch_up, patience, transfer
+from agents.consensus import catch_up, patience, transfer, votes
 from agents.consensus.catch_up import CatchUp
 from agents.consensus.checkpoint import Checkpoints, HeldState
 from agents.consensus.durable import Recovered, read_all, write_view
@@ -16,7 +16,6 @@ from agents.consensus.log import Slot
 from agents.consensus.machine import StateMachine
 from agents.consensus.messages import (
     Checkpoint,
-    Commit,
     Entries,
     Fetch,
     FetchState,
@@ -93,7 +92,7 @@ class Replica(Actor):
     def _recover(self, memory: Recovered, ctx: Context) -> None:
         """Become again what this replica was when it last synced, and ask what it missed."""
         state, log = self.state, self.state.log
-        state.view, state.active = memory.position.view, memory.position.active
+        state.move_to(memory.position.view, active=memory.position.active)
         state.new_view = memory.new_view
         if memory.checkpoint is not None:
             self.checkpoints.adopt(memory.checkpoint.proof, HeldState(memory.checkpoint.state))
@@ -175,15 +174,8 @@ class Replica(Actor):
         """The primary's order."""
         self.normal.on_pre_prepare(ctx, sender, message)
 
-    @on(Prepare)
-    def prepare(self, ctx: Context, sender: PeerId, message: Prepare) -> None:
-        """A backup's first vote."""
-        self.normal.on_prepare(ctx, sender, message)
-
-    @on(Commit)
-    def commit(self, ctx: Context, sender: PeerId, message: Commit) -> None:
-        """A replica's second vote."""
-        self.normal.on_commit(ctx, sender, message)
+    prepare = votes.prepare
+    commit = votes.commit
 
     @on(ViewChange)
     def view_change(self, ctx: Context, sender: PeerId, message: ViewChange) -> None:
@@ -246,6 +238,6 @@ class Replica(Actor):
             if isinstance(vote, PrePrepare):
                 self.normal.on_pre_prepare(ctx, sender, vote)
             elif isinstance(vote, Prepare):
-                self.normal.on_prepare(ctx, sender, vote)
+                self.prepare(ctx, sender, vote)
             else:
-                self.normal.on_commit(ctx, sender, vote)
+                self.commit(ctx, sender, vote)

@@ -11,6 +11,7 @@ need not meet, and agreement is lost.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from agents.consensus.messages import Certificate, PrePrepare, ViewChange
 from prsm_sim.actor import PeerId, Seconds, UserError
@@ -27,6 +28,12 @@ def fault_limit(n: int) -> int:
 def quorum(n: int) -> int:
     """q, the size of a quorum of `n` replicas: ceil((n + f + 1) / 2)."""
     return (n + fault_limit(n) + 2) // 2
+
+
+@lru_cache(maxsize=256)
+def _set_of(members: tuple[PeerId, ...]) -> frozenset[PeerId]:
+    """One set for all replicas of one process: they look into it at every message."""
+    return frozenset(members)
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class Committee:
             ("f", fault_limit(n)),
             ("q", quorum(n)),
             ("join", fault_limit(n) + 1),
-            ("member_set", frozenset(self.members)),
+            ("member_set", _set_of(self.members)),
         ):
             object.__setattr__(self, name, value)
 

@@ -35,8 +35,9 @@ class ReplicaState:
         me: this replica.
         others: the other replicas, in committee order.
         other_set: the same, to look one up.
-        view: the view this replica is in, or moving to.
+        view: the view this replica is in, or moving to; `move_to` sets it.
         active: it takes part in `view`; False while it waits for the new-view message.
+        primary: the primary of `view`.
         log: slots and journal.
         stable: proof of the checkpoint at the log's low watermark; None while that is 0.
         clock_ms: the agreed time.
@@ -52,8 +53,7 @@ class ReplicaState:
         self.me: PeerId = ""
         self.others: tuple[PeerId, ...] = ()
         self.other_set: frozenset[PeerId] = frozenset()
-        self.view = 0
-        self.active = True
+        self.move_to(0, active=True)
         self.log = Log(settings.window, settings.checkpoint_interval > 0)
         self.stable: StableProof | None = None
         self.clock_ms = 0
@@ -62,15 +62,16 @@ class ReplicaState:
         self.view_changes: dict[PeerId, ViewChange] = {}
         self.aside: dict[PeerId, deque[Vote]] = {}
 
-    @property
-    def primary(self) -> PeerId:
-        """The primary of the current view."""
-        return self.committee.primary(self.view)
+    def move_to(self, view: int, *, active: bool) -> None:
+        """Be in a view, or on the way to it."""
+        self.view = view
+        self.active = active
+        self.primary: PeerId = self.committee.primary(view)
 
     @property
     def is_primary(self) -> bool:
         """Whether this replica leads the current view and the view has started."""
-        return self.active and self.committee.primary(self.view) == self.me
+        return self.active and self.primary == self.me
 
     def reproposed(self, sequence: int) -> PrePrepare | None:
         """What the new-view message of the current view orders under `sequence` (section 4.4).

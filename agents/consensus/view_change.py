@@ -50,8 +50,7 @@ class ViewChanges:
         """Leave the current view and ask for `view` (section 4.4)."""
         ctx.sometimes("consensus: view change started")
         state = self.state
-        state.view = view
-        state.active = False
+        state.move_to(view, active=False)
         self.normal.execution.undo(ctx)
         self.patience.attempts += 1
         ctx.sometimes("consensus: view timeout doubled", self.patience.attempts > 1)
@@ -112,7 +111,7 @@ class ViewChanges:
         on_the_way = [one for one in state.view_changes.values() if one.view >= state.view]
         if len(on_the_way) >= committee.q:
             self.patience.await_new_view(ctx)
-        if committee.primary(state.view) == state.me:
+        if state.primary == state.me:
             here = [
                 state.view_changes[member]
                 for member in committee.members
@@ -153,7 +152,8 @@ class ViewChanges:
         """Take part in the new view: vote on O, then on what is waiting."""
         state, log, normal = self.state, self.state.log, self.normal
         normal.execution.undo(ctx)
-        state.view, state.active, state.new_view = message.view, True, message
+        state.move_to(message.view, active=True)
+        state.new_view = message
         write_new_view(ctx, message)
         write_view(ctx, message.view, active=True)
         if state.is_primary:

@@ -9,13 +9,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from prsm_sim.actor.actor import Actor, find_handler, on
-from prsm_sim.actor.context import Context
+from prsm_sim.actor.context import Context, Store
 from prsm_sim.actor.operations import Outcome
-from prsm_sim.actor.types import Message, PeerId
+from prsm_sim.actor.types import Fact, Message, PeerId, Seconds
 
 
 class Lens:
-    """A context whose outgoing messages pass through its wrapper; all else is the real one's."""
+    """A context whose outgoing messages pass through its wrapper; all else is the real one's.
+
+    What an actor asks for all the time is passed on by name, which is several times as fast.
+    """
 
     __slots__ = ("_ctx", "_wrapper")
 
@@ -25,6 +28,41 @@ class Lens:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ctx, name)
+
+    @property
+    def id(self) -> PeerId:
+        """The peer's name."""
+        return self._ctx.id
+
+    @property
+    def now(self) -> Seconds:
+        """World time, s."""
+        return self._ctx.now
+
+    @property
+    def store(self) -> Store:
+        """The peer's durable store."""
+        return self._ctx.store
+
+    def set_timer(self, name: str, after_s: Seconds) -> None:
+        """Set a named timer."""
+        self._ctx.set_timer(name, after_s)
+
+    def sign(self, payload: bytes) -> bytes:
+        """The peer's signature."""
+        return self._ctx.sign(payload)
+
+    def verify(self, signer: PeerId, payload: bytes, signature: bytes) -> bool:
+        """Whether a signature is `signer`'s."""
+        return self._ctx.verify(signer, payload, signature)
+
+    def emit(self, fact: Fact) -> None:
+        """Tell a fact."""
+        self._ctx.emit(fact)
+
+    def sometimes(self, label: str, condition: bool = True) -> None:
+        """Count that `condition` held."""
+        self._ctx.sometimes(label, condition)
 
     def send(self, to: PeerId, message: Message) -> None:
         """Send what the wrapper makes of `message`."""

@@ -105,7 +105,7 @@ def run_trial(
 
 
 def conclude(sim: Sim, parameters: ScenarioParameters, events_limit: int) -> PrsmError | None:
-    """Run a built world to its end and judge it; what went wrong first."""
+    """Run a built world to its end and judge it; what went wrong first. Nothing is reported."""
 
     def watch(_: Seconds, events: int) -> None:
         if events > events_limit:
@@ -114,7 +114,7 @@ def conclude(sim: Sim, parameters: ScenarioParameters, events_limit: int) -> Prs
     try:
         sim.run(until=parameters.duration_s, progress=watch)
         if sim.stopped != _TOO_LONG:
-            sim.observatory.finish(sim.now)
+            return sim.observatory.judge(sim.now)
     except UserError:
         raise
     except PrsmError as error:

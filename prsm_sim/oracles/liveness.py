@@ -80,7 +80,7 @@ class Recovers(Checker):
 
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
         """Note a question, an answer or a decision."""
-        if not self._trusted(peer):
+        if self._trusted is not everyone and not self._trusted(peer):
             return None
         fact_type = type(fact)
         if fact_type is self._asked_type:
@@ -94,13 +94,16 @@ class Recovers(Checker):
         return None
 
     def _close(self, key: Hashable, time_s: Seconds) -> None:
-        if key not in self._open:
+        opened = self._open.pop(key, None)
+        if opened is None:
             return
-        peer, since_s = self._open.pop(key)
         self._closed.add(key)
-        self._after_heal += time_s >= self._after_s
-        self._slowest_s = max(self._slowest_s, time_s - max(since_s, self._after_s))
-        if time_s > self._due_s(since_s):
+        peer, since_s = opened
+        counted_from_s = max(since_s, self._after_s)
+        if time_s >= self._after_s:
+            self._after_heal += 1
+            self._slowest_s = max(self._slowest_s, time_s - counted_from_s)
+        if time_s > counted_from_s + self._within_s:
             self._late[key] = (peer, since_s, time_s)
 
     def _decide(self, key: Hashable | None, time_s: Seconds) -> None:

@@ -26,6 +26,8 @@ from prsm_sim.actor.types import Message
 S = TypeVar("S", bound=msgspec.Struct)
 REMEMBERED = 32
 """So many distinct values are remembered of each field name."""
+_UNREAD = 4096
+"""So many messages may wait to be taken apart."""
 _ATTEMPTS = 6
 """So often an ill-typed mutant is drawn again."""
 _DESCENDED = 8
@@ -71,13 +73,27 @@ def is_well_typed(message: msgspec.Struct) -> bool:
 
 
 class Values:
-    """Distinct values seen in fields, by the field's name: the newest `REMEMBERED` of each."""
+    """Distinct values seen in fields, by the field's name: the newest `REMEMBERED` of each.
+
+    Most liars hear much and need little of it, so what is learned is taken apart when it is needed.
+    """
 
     def __init__(self) -> None:
         self._by_name: dict[str, dict[tuple[type, object], None]] = {}
+        self._heard: list[msgspec.Struct] = []
 
     def learn(self, struct: msgspec.Struct) -> None:
         """Remember the values of all fields of `struct`, and of structs inside it."""
+        self._heard.append(struct)
+        if len(self._heard) >= _UNREAD:
+            self._read()
+
+    def _read(self) -> None:
+        heard, self._heard = self._heard, []
+        for struct in heard:
+            self._take_apart(struct)
+
+    def _take_apart(self, struct: msgspec.Struct) -> None:
         for name, _ in fields_of(type(struct)):
             self._remember(name, getattr(struct, name))
 
@@ -90,13 +106,14 @@ class Values:
         if len(known) > REMEMBERED:
             del known[next(iter(known))]
         if isinstance(value, msgspec.Struct):
-            self.learn(value)
+            self._take_apart(value)
         elif isinstance(value, tuple):
             for element in value[:_DESCENDED]:
                 self._remember(name, element)
 
     def others(self, name: str, value: object) -> list[object]:
         """Values of the type of `value` seen under `name` that differ from it, oldest first."""
+        self._read()
         return [
             one
             for kind, one in self._by_name.get(name, ())

@@ -5,9 +5,9 @@ Operations are words, so that a trace of them can be read: ``get K``, ``put K V`
 operation that was lost, repeated or reordered shows in the very next result: ``append`` returns the
 value after it, the others return the value before.
 
-Every `TOLD_EVERY` operations the machine tells how many it has applied, and a chain of hashes over
-them: two machines that applied the same number of operations, and not the same ones in the same
-order, differ in it for ever after.
+Every few operations the machine tells how many it has applied, and a chain of hashes over them: two
+machines that applied the same number of operations, and not the same ones in the same order, differ
+in it for ever after.
 
 Each operation concerns one key and keys do not influence each other, so histories can be judged key
 by key (locality: Herlihy and Wing 1990, section 3.2). `StoreModel` is the specification that they
@@ -19,7 +19,6 @@ from hashlib import blake2b, sha256
 from prsm_sim.actor import Fact, PeerId, decode, encode
 
 MALFORMED = b"malformed"
-TOLD_EVERY = 4
 CHAIN_BYTES = 16
 
 
@@ -41,20 +40,30 @@ def is_read(operation: bytes) -> bool:
 
 
 class KeyValueMachine:
-    """A state machine of named values; see `agents.consensus.machine.ReadableMachine`."""
+    """A state machine of named values; see `agents.consensus.machine.ReadableMachine`.
 
-    def __init__(self) -> None:
+    Args:
+        told_every: it tells its state after so many operations.
+    """
+
+    def __init__(self, told_every: int = 4) -> None:
         self.values: dict[bytes, bytes] = {}
         self.applied = 0
-        self.chain = b""
+        self.told_every = told_every
+        self._chain = b""
+        self._unchained: list[bytes] = []
+        """What was applied since the chain's last link."""
         self._told: list[Fact] = []
 
     def apply(self, sequence: int, client: PeerId, operation: bytes, now_ms: int) -> bytes:
         """Apply one operation and return its result; bytes that mean nothing are refused."""
         self.applied += 1
-        self.chain = blake2b(self.chain + operation, digest_size=CHAIN_BYTES).digest()
-        if self.applied % TOLD_EVERY == 0:
-            self._told.append(StateReached(self.applied, self.chain.hex()))
+        self._unchained.append(operation)
+        if self.applied % self.told_every == 0:
+            link = encode((self._chain, self._unchained))
+            self._chain = blake2b(link, digest_size=CHAIN_BYTES).digest()
+            self._unchained.clear()
+            self._told.append(StateReached(self.applied, self._chain.hex()))
         return self._result(operation)
 
     def _result(self, operation: bytes) -> bytes:
@@ -86,12 +95,13 @@ class KeyValueMachine:
 
     def snapshot(self) -> bytes:
         """What was applied, and all keys and values, sorted by key."""
-        return encode((self.applied, self.chain, sorted(self.values.items())))
+        items = sorted(self.values.items())
+        return encode((self.applied, self._chain, self._unchained, items))
 
     def restore(self, state: bytes) -> None:
         """Become the state that `snapshot` returned."""
-        self.applied, self.chain, items = decode(
-            state, tuple[int, bytes, list[tuple[bytes, bytes]]]
+        self.applied, self._chain, self._unchained, items = decode(
+            state, tuple[int, bytes, list[bytes], list[tuple[bytes, bytes]]]
         )
         self.values = dict(items)
         self._told.clear()

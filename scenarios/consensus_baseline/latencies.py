@@ -51,8 +51,13 @@ class Latencies:
 
     def _on_executed(self, time_s: Seconds, peer: PeerId, fact: Fact) -> None:
         assert isinstance(fact, Executed)
-        if fact.client and self._honest(peer):
-            self._executed_s.setdefault((fact.client, fact.timestamp), []).append(time_s)
+        if self._honest(peer):
+            executed_s = self._executed_s
+            for request in fact.requests:
+                if request in executed_s:
+                    executed_s[request].append(time_s)
+                else:
+                    executed_s[request] = [time_s]
 
     def _on_returned(self, time_s: Seconds, _: PeerId, fact: Fact) -> None:
         assert isinstance(fact, Returned)

@@ -49,6 +49,9 @@ class NoStarvation(Checker):
     served after a client's retry, a time-out and a view change for each faulty primary in a row.
     What can be served to others meanwhile is bounded. It is counted from when the network is whole.
 
+    Only the oldest request that waits need be looked at, because it was overtaken most often: of
+    the requests made after it, by all that do not wait.
+
     Args:
         after: tells from when on the network is whole and every peer up that comes back, s.
         most: so many requests of others may be made and served before an older one.
@@ -62,29 +65,29 @@ class NoStarvation(Checker):
         super().__init__()
         self._after = after
         self._most = most
+        self._made = 0
         self._waiting: dict[PeerId, int] = {}
-        """Of each client that waits, how many have overtaken it."""
-        self._ahead: dict[PeerId, set[PeerId]] = {}
-        """Of each client that waits, who was waiting before it."""
+        """Of each client that waits, how many requests were made before its own; in this order."""
 
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
         """Count whom a served request has overtaken."""
         if time_s < self._after():
             return None
         if isinstance(fact, Invoked):
-            self._ahead[fact.client] = set(self._waiting)
-            self._waiting[fact.client] = 0
+            self._waiting.pop(fact.client, None)
+            self._waiting[fact.client] = self._made
+            self._made += 1
             return None
         assert isinstance(fact, Returned)
         self.judges = True
         self.evaluations += 1
-        self._waiting.pop(fact.client, None)
-        ahead = self._ahead.pop(fact.client, set())
-        for client in self._waiting:  # in the order of asking
-            if client in ahead:
-                self._waiting[client] += 1
-                if self._waiting[client] > self._most:
-                    return f"{client} waits while {self._waiting[client]} later requests are served"
+        waiting = self._waiting
+        if waiting.pop(fact.client, None) is None or not waiting:
+            return None
+        oldest = next(iter(waiting))
+        overtaken = self._made - waiting[oldest] - len(waiting)
+        if overtaken > self._most:
+            return f"{oldest} waits while {overtaken} later requests are served"
         return None
 
 

@@ -6,7 +6,9 @@ linearizable; checkpoints of one sequence number are one state. Liveness: every 
 result within a bound after the faults are over, and all are served before the run ends.
 """
 
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from agents.consensus.facts import CheckpointTaken, ConflictingMessages, Executed, StateTransferred
 from prsm_sim.actor import Fact, PeerId, Seconds
@@ -18,8 +20,8 @@ from scenarios.consensus_baseline.limits import BoundedLog, NoStarvation
 from scenarios.consensus_baseline.parameters import ConsensusBaselineParameters
 
 Honest = Callable[[PeerId], bool]
-Slots = dict[PeerId, dict[int, int]]
-"""Of each client's requests the sequence number under which honest replicas executed them."""
+Slots = dict[tuple[PeerId, int], int]
+"""The sequence number under which honest replicas executed a request (client, timestamp)."""
 
 
 def oracles(
@@ -39,8 +41,8 @@ def oracles(
     p = parameters
     slots: Slots = {}
     return (
-        ExecutionAgreement(honest),
-        OrderedExecution(honest),
+        execution_agreement(honest),
+        ordered_execution(honest),
         checkpoint_agreement(honest),
         state_agreement(honest),
         NobodyFramed(honest),
@@ -54,43 +56,24 @@ def oracles(
     )
 
 
-class ExecutionAgreement(Agreement):
-    """No two replicas execute different batches under one sequence number.
-
-    What nearly always holds is seen at once; the general oracle is asked where it does not.
-    """
-
-    def __init__(self, honest: Honest) -> None:
-        super().__init__(Executed, lambda fact: fact.sequence, lambda fact: fact.digest, honest)
-
-    def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
-        """Compare the digest with the first one of its sequence number."""
-        assert isinstance(fact, Executed)
-        first = self._first.get(fact.sequence)
-        if first is not None and first[1] == fact.digest and self._trusted(peer):
-            self.evaluations += 1
-            return None
-        return super().observe(time_s, peer, fact)
+def execution_agreement(honest: Honest) -> Checker:
+    """No two replicas execute different batches under one sequence number."""
+    return Agreement(Executed, _sequence, lambda fact: fact.digest, honest)
 
 
-class OrderedExecution(Order):
+def ordered_execution(honest: Honest) -> Checker:
     """Replicas execute 1, 2, 3, … without a gap, but for what a transferred state contains."""
+    taken_over = StateTransferred, _sequence
+    return Order(Executed, _sequence, honest, taken_over=taken_over)
 
-    def __init__(self, honest: Honest) -> None:
-        super().__init__(Executed, lambda fact: fact.sequence, honest)
-        self.facts = (Executed, StateTransferred)
 
-    def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
-        """Judge an execution, or note up to where a replica has taken over a state."""
-        last = self._last.get(peer, 0)
-        if isinstance(fact, Executed):
-            if fact.sequence == last and last:  # judged for the first request of its batch
-                self.evaluations += 1
-                return None
-            return super().observe(time_s, peer, fact)
-        assert isinstance(fact, StateTransferred)
-        self._last[peer] = max(last, fact.sequence)
-        return None
+def _sequence(fact: Any) -> int:
+    sequence: int = fact.sequence
+    return sequence
+
+
+def _text(request: tuple[PeerId, int]) -> str:
+    return f"request {request[1]} of {request[0]}"
 
 
 class ExecutedOnce(Checker):
@@ -111,7 +94,6 @@ class ExecutedOnce(Checker):
         self._honest = honest
         self._slots = slots
         self._asked: dict[PeerId, int] = {}
-        self._last: dict[PeerId, dict[PeerId, tuple[int, Seconds]]] = {}
 
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
         """Judge an execution, or note what a client has asked for."""
@@ -119,25 +101,20 @@ class ExecutedOnce(Checker):
             self._asked[fact.client] = fact.number  # numbers ascend
             return None
         assert isinstance(fact, Executed)
-        client, number, sequence = fact.client, fact.timestamp, fact.sequence
-        if not client or not self._honest(peer):
+        if not self._honest(peer):
             return None
-        self.evaluations += 1
-        slots = self._slots.get(client)
-        if slots is None:
-            slots = self._slots[client] = {}
-        slot = slots.setdefault(number, sequence)
-        if slot != sequence:
-            return f"request {number} of {client} has slot {slot}; {peer} put it in {sequence} too"
-        if number > self._asked.get(client, 0):
-            return f"{peer} executed request {number} of {client}, which it had not made"
-        last = self._last.get(peer)
-        if last is None:
-            last = self._last[peer] = {}
-        before = last.get(client)
-        last[client] = (number, time_s)
-        if before is not None and before[1] == time_s and before[0] >= number:
-            return f"{peer} executed request {number} of {client} again in slot {sequence}"
+        sequence, slots, asked = fact.sequence, self._slots, self._asked
+        self.evaluations += len(fact.requests)
+        for request in fact.requests:
+            slot = slots.setdefault(request, sequence)
+            if slot != sequence:
+                return f"{_text(request)} has slot {slot}; {peer} put it in {sequence} too"
+            client, number = request
+            if number > asked.get(client, 0):
+                return f"{peer} executed {_text(request)}, which it had not made"
+        if len(set(fact.requests)) < len(fact.requests):
+            twice = Counter(fact.requests).most_common(1)[0][0]
+            return f"{peer} executed {_text(twice)} again in slot {sequence}"
         return None
 
 
@@ -153,7 +130,6 @@ class ExecutedBeforeTold(Checker):
     """
 
     name = "validity"
-    facts = (Invoked, Returned)
 
     def __init__(
         self, slots: Slots, *, tentative: bool = False, unordered_reads: bool = False
@@ -162,6 +138,7 @@ class ExecutedBeforeTold(Checker):
         self._slots = slots
         self._tentative = tentative
         self._unordered_reads = unordered_reads
+        self.facts = (Invoked, Returned) if unordered_reads else (Returned,)
         self._reading: dict[PeerId, int] = {}
         self._owed: list[tuple[PeerId, int]] = []
 
@@ -174,7 +151,7 @@ class ExecutedBeforeTold(Checker):
         assert isinstance(fact, Returned)
         client, number = fact.client, fact.number
         self.evaluations += 1
-        if number in self._slots.get(client, ()) or self._reading.get(client) == number:
+        if (client, number) in self._slots or self._reading.get(client) == number:
             return None
         if self._tentative:
             self._owed.append((client, number))
@@ -187,12 +164,16 @@ class ExecutedBeforeTold(Checker):
         It is lost if a later request of its client was executed and it was not. Where none was, it
         may still be executed one day, since a quorum has prepared it.
         """
-        for client, number in self._owed:
-            slots = self._slots.get(client, {})
-            if number not in slots and any(later > number for later in slots):
+        newest: dict[PeerId, int] = {}
+        for client, number in self._slots:
+            newest[client] = max(newest.get(client, 0), number)
+        for request in self._owed:
+            client, number = request
+            if request in self._slots:
+                continue
+            if newest.get(client, 0) > number:
                 return f"{client} was told the result of request {number}, which none ever executed"
-            if number not in slots:
-                self.doubt = f"request {number} of {client} was told tentatively, and is not final"
+            self.doubt = f"{_text(request)} was told tentatively, and is not final"
         return None
 
 

@@ -12,6 +12,7 @@ stretches, whose means are nearly independent, and Student's t is taken over tho
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -110,11 +111,12 @@ def summary(groups: Iterable[Sequence[float]]) -> dict[str, float | list[float] 
         groups: the values of one request each, in order of completion.
     """
     grouped = [group for group in groups if group]
-    values = np.array([value for group in grouped for value in group])
-    if not len(values):
+    if not grouped:
         return {"mean": None, "p50": None, "p99": None, "ci95": None}
+    values = np.fromiter(chain.from_iterable(grouped), np.float64)
+    sizes = np.fromiter(map(len, grouped), np.int64)
     mean = math.fsum(values) / len(values)
-    half = half_width(np.array([math.fsum(group) / len(group) for group in grouped]))
+    half = half_width(np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes)
     p50, p99 = np.quantile(values, (0.5, 0.99)).tolist()
     interval = None if half is None else [mean - half, mean + half]
     return {"mean": mean, "p50": p50, "p99": p99, "ci95": interval}

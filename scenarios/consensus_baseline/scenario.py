@@ -27,6 +27,8 @@ from scenarios.consensus_baseline.parameters import ConsensusBaselineParameters,
 from scenarios.consensus_baseline.report import Report
 from scenarios.consensus_baseline.workload import Caller, Finished, keys_for
 
+STATE_TOLD_EVERY = 4
+"""Operations, or a batch, between two states that a replica tells."""
 SKEW_TOLERANCE_S = 1e6
 """Agreed time is nobody's business here, and links may be as slow as one likes."""
 
@@ -56,7 +58,8 @@ class Baseline:
 
     def replica(self, name: PeerId) -> Actor:
         """A replica, or one that tells two stories."""
-        replica = Replica(self.members, KeyValueMachine(), self.settings)
+        machine = KeyValueMachine(told_every=max(STATE_TOLD_EVERY, self.parameters.batch))
+        replica = Replica(self.members, machine, self.settings)
         self.replicas[name] = replica
         if name not in self.wrapped:
             return replica

@@ -126,7 +126,7 @@ def fact_words(fact: Fact) -> str:
     """A fact without whose it is; what is remarkable starts with an exclamation mark."""
     match fact:
         case Executed():
-            asked = f"{fact.client}:{fact.timestamp}" if fact.client else ""
+            asked = ", ".join(f"{client}:{number}" for client, number in fact.requests)
             digest = digest_words(bytes.fromhex(fact.digest))
             return f"executed n{fact.sequence} v{fact.view} d={digest} [{asked}]"
         case ReplyAccepted():

@@ -67,7 +67,10 @@ def test_a_batch_that_prepares_behind_it_does_not_execute_it_again() -> None:
     assert prepare(desk, second) == []
     commit(desk, first)
     commit(desk, second)
-    assert [fact.timestamp for fact in desk.emitted(Executed)] == [1, 2]
+    assert [fact.requests for fact in desk.emitted(Executed)] == [
+        (("client", 1),),
+        (("client", 2),),
+    ]
     assert [m.timestamp for _, m in desk.sent(Reply)] == [1, 2]
 
 
@@ -161,7 +164,7 @@ def test_pbft_5_1_what_f_plus_1_others_executed_overrides_it() -> None:
     for replica in (2, 3):
         desk.hear(replica, Entries((Entry(1, 0, (desk.request(8),)),)))
     assert [row[2] for row in desk.machine.applied] == [b"operation 8"]
-    assert [fact.timestamp for fact in desk.emitted(Executed)] == [8]
+    assert [fact.requests for fact in desk.emitted(Executed)] == [(("client", 8),)]
 
 
 def test_a_checkpoint_contains_no_tentative_execution() -> None:

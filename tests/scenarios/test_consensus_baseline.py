@@ -23,10 +23,10 @@ from scenarios.consensus_baseline.oracles import (
     Answered,
     ExecutedBeforeTold,
     ExecutedOnce,
-    ExecutionAgreement,
-    OrderedExecution,
     Slots,
     checkpoint_agreement,
+    execution_agreement,
+    ordered_execution,
 )
 from scenarios.consensus_baseline.parameters import (
     ConsensusBaselineParameters,
@@ -272,9 +272,9 @@ def test_with_f_plus_1_replicas_down_liveness_is_what_fails() -> None:
 
 def test_the_order_oracle_allows_a_gap_that_a_transferred_state_fills_and_no_other() -> None:
     def executed(sequence: int) -> Executed:
-        return Executed(sequence, 0, "d", "client-0", sequence)
+        return Executed(sequence, 0, "d", (("client-0", sequence),))
 
-    oracle = OrderedExecution(lambda _: True)
+    oracle = ordered_execution(lambda _: True)
     assert oracle.observe(1.0, "a", executed(1)) is None
     assert oracle.observe(2.0, "a", StateTransferred(4)) is None
     assert oracle.observe(3.0, "a", executed(5)) is None
@@ -282,18 +282,18 @@ def test_the_order_oracle_allows_a_gap_that_a_transferred_state_fills_and_no_oth
     assert oracle.observe(4.0, "a", executed(7)) is not None
 
 
-def executed_by(oracle: Any, time_s: float, peer: str, sequence: int, number: int) -> str | None:
-    wrong: str | None = oracle.observe(
-        time_s, peer, Executed(sequence, 0, f"d{sequence}", "client-0", number)
-    )
+def executed_by(oracle: Any, time_s: float, peer: str, sequence: int, *numbers: int) -> str | None:
+    requests = tuple(("client-0", number) for number in numbers)
+    executed = Executed(sequence, 0, f"d{sequence}", requests)
+    wrong: str | None = oracle.observe(time_s, peer, executed)
     return wrong
 
 
 def test_the_agreement_oracle_compares_digests_of_honest_replicas() -> None:
-    oracle = ExecutionAgreement(lambda peer: peer != "liar")
+    oracle = execution_agreement(lambda peer: peer != "liar")
     assert executed_by(oracle, 1.0, "a", 1, 1) is None
     assert executed_by(oracle, 1.0, "b", 1, 1) is None
-    other = Executed(1, 0, "other", "client-0", 1)
+    other = Executed(1, 0, "other", (("client-0", 1),))
     assert oracle.observe(2.0, "liar", other) is None
     assert oracle.evaluations == 2
     assert "b has 'other' in slot 1 where a has 'd1'" in str(oracle.observe(2.0, "b", other))
@@ -311,20 +311,20 @@ def test_the_integrity_oracle_finds_what_was_executed_twice_or_never_asked_for()
     assert "had not made" in str(executed_by(oracle(), 2.0, "a", 2, 4))
     assert "has slot 1" in str(executed_by(oracle(), 2.0, "a", 2, 1))
     assert "has slot 1" in str(executed_by(oracle(), 2.0, "b", 2, 1))
-    assert "again in slot 1" in str(executed_by(oracle(), 1.0, "a", 1, 1))
+    assert "request 2 of client-0 again in slot 2" in str(
+        executed_by(oracle(), 1.0, "a", 2, 2, 3, 2)
+    )
     assert executed_by(oracle(), 2.0, "liar", 2, 9) is None
     restarted = oracle()
     assert executed_by(restarted, 2.0, "a", 1, 1) is None
     several = oracle()
-    assert executed_by(several, 2.0, "a", 2, 2) is None
-    assert executed_by(several, 2.0, "a", 2, 3) is None
-    assert "again in slot 2" in str(executed_by(several, 2.0, "a", 2, 2))
-    nobody = oracle()
-    assert nobody.observe(3.0, "a", Executed(3, 0, "d", "", 0)) is None
+    assert executed_by(several, 2.0, "a", 2, 2, 3) is None
+    assert several.evaluations == 3
+    assert executed_by(several, 3.0, "a", 3) is None, "a null request"
 
 
 def test_the_validity_oracle_wants_a_result_to_have_been_executed() -> None:
-    slots: Slots = {"client-0": {1: 5}}
+    slots: Slots = {("client-0", 1): 5}
     oracle = ExecutedBeforeTold(slots)
     assert oracle.observe(1.0, "client-0", Returned("client-0", 1, b"")) is None
     wrong = oracle.observe(1.0, "client-0", Returned("client-0", 2, b""))
@@ -342,9 +342,9 @@ def test_the_validity_oracle_excepts_reads_and_waits_for_what_is_tentative() -> 
     assert tentative.observe(1.0, "client-0", Returned("client-0", 4, b"")) is None
     assert tentative.finish(9.0) is None  # it may become final one day
     assert "request 4 of client-0 was told tentatively" in str(tentative.doubt)
-    slots["client-0"] = {5: 1}
+    slots["client-0", 5] = 1
     assert "request 4, which none ever executed" in str(tentative.finish(9.0))
-    slots["client-0"] = {4: 1, 5: 2}
+    slots["client-0", 4] = 1
     assert tentative.finish(9.0) is None
 
 

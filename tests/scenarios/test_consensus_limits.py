@@ -14,7 +14,7 @@ from scenarios.consensus_baseline.scenario import consensus_baseline
 
 
 def executed(peer: str, oracle: BoundedLog) -> str | None:
-    return oracle.observe(1.0, peer, Executed(1, 0, "", "c", 1))
+    return oracle.observe(1.0, peer, Executed(1, 0, "", (("c", 1),)))
 
 
 def test_a_log_within_its_watermarks_passes_and_one_slot_more_does_not():
