@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 RUNS   ?= runs
 
-.PHONY: help setup demo test check bench mutate fix servers clean
+.PHONY: help setup demo test check bench soak mutate fix servers clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -57,6 +57,12 @@ test: $(VENV)/.test servers  ## everything: lint, types, units, properties, real
 
 bench: $(VENV)/.test  ## the kernel against its rivals, as ratios
 	@$(BIN)/prsm bench kernel
+	@$(BIN)/prsm bench consensus
+
+soak: $(VENV)/.test  ## 100,000 seeds of the code as it is: no oracle may find anything
+	@mkdir -p benchmarks/soak
+	@$(BIN)/prsm fuzz consensus_baseline --seeds 100000 --workers 2 --keep-going --no-shrink --json \
+		> benchmarks/soak/consensus_baseline.json
 
 mutate: $(VENV)/.mutate  ## is every line of agents/consensus tested? An hour or two; resumes
 	@$(BIN)/python scripts/mutate.py --stage quick

@@ -3,10 +3,11 @@
 The encoding is canonical (accounts, holds and keys in name order, amounts as `UnitsText`), so equal
 ledgers have equal bytes. Restoring trusts nothing: the bytes are decoded against their type, and
 the ledger that comes out must pass its audit before anyone sees it.
+
+What not every ledger has (`ledger_extension`) is left out where there is none of it, so a ledger
+that does not use it has the bytes it would have if it did not exist.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
@@ -14,6 +15,13 @@ import msgspec
 from economy.holds import Hold, HoldState
 from economy.idempotency import KeyRecord
 from economy.ledger import Ledger, LedgerParameters
+from economy.ledger_extension import (
+    EncodedExtension,
+    encode_extension,
+    has_times,
+    require_order,
+    restore_extension,
+)
 from economy.money import UnitsText, decode_units, encode_units
 from economy.refusals import Refusal
 from prsm_sim.actor import RemoteProtocolError, decode, encode
@@ -44,8 +52,11 @@ class EncodedKey(msgspec.Struct, frozen=True, array_like=True):
     refusal: Refusal | None
 
 
-class EncodedLedger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A `Ledger` as it is saved; `figures` are its parameters, in the order of their class."""
+class EncodedLedger(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A `Ledger` as it is saved; `figures` are its first parameters, in the order of their class.
+
+    The others are in the extension.
+    """
 
     version: int
     figures: tuple[UnitsText, UnitsText, int]
@@ -54,6 +65,7 @@ class EncodedLedger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     balances: tuple[tuple[str, UnitsText], ...]
     holds: tuple[EncodedHold, ...]
     keys: tuple[EncodedKey, ...]
+    extension: EncodedExtension | None = None
 
 
 def encode_ledger(ledger: Ledger) -> bytes:
@@ -70,6 +82,7 @@ def encode_ledger(ledger: Ledger) -> bytes:
             ),
             holds=tuple(encode_hold(holds[name]) for name in sorted(holds)),
             keys=tuple(encode_key(key, records[key]) for key in sorted(records)),
+            extension=encode_extension(ledger),
         )
     )
 
@@ -88,11 +101,11 @@ def restore_ledger(payload: bytes, parameters: LedgerParameters) -> Ledger:
     state: EncodedLedger = decode(payload, EncodedLedger)
     if state.version != FORMAT_VERSION:
         raise RemoteProtocolError(f"ledger of format {state.version}, this is {FORMAT_VERSION}")
-    if state.figures != figures(parameters):
-        raise RemoteProtocolError(f"ledger of figures {state.figures}, not of {parameters}")
-    _require_order("account", [account for account, _ in state.balances])
-    _require_order("hold", [hold.name for hold in state.holds])
-    _require_order("key", [record.key for record in state.keys])
+    if state.figures != figures(parameters) or not has_times(state.extension, parameters):
+        raise RemoteProtocolError(f"ledger of other figures than {parameters}")
+    require_order("account", [account for account, _ in state.balances])
+    require_order("hold", [hold.name for hold in state.holds])
+    require_order("key", [record.key for record in state.keys])
     ledger = Ledger(parameters)
     ledger.minted_units = decode_units(state.minted_units)
     ledger.burned_units = decode_units(state.burned_units)
@@ -100,8 +113,8 @@ def restore_ledger(payload: bytes, parameters: LedgerParameters) -> Ledger:
     ledger.balances_units = sum(ledger.balances.values())
     ledger.touched = dict.fromkeys(ledger.balances)
     ledger.book.load({hold.name: decode_hold(hold) for hold in state.holds})
-    ledger.keys.load({r.key: KeyRecord(r.fingerprint, r.refusal) for r in state.keys})
-    discrepancy = ledger.audit()
+    records = {r.key: KeyRecord(r.fingerprint, r.refusal) for r in state.keys}
+    discrepancy = restore_extension(ledger, state.extension, records) or ledger.audit()
     if discrepancy is not None:
         raise RemoteProtocolError(f"restored ledger: {discrepancy}")
     return ledger
@@ -145,10 +158,3 @@ def decode_hold(hold: EncodedHold) -> Hold:
         state=hold.state,
         posted_units=decode_units(hold.posted_units),
     )
-
-
-def _require_order(what: str, names: Sequence[str]) -> None:
-    """Each name greater than the one before: sorted, and none twice."""
-    for earlier, later in pairwise(names):
-        if earlier >= later:
-            raise RemoteProtocolError(f"restored ledger: {what} {later!r} is out of order")

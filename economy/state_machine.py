@@ -8,11 +8,12 @@ the time that consensus agreed on are arguments like the operation itself.
 Whatever a Byzantine client sends has an answer. Bytes that encode no operation are refused and
 change nothing at all. An operation that is refused changes nothing either, except that holds due by
 then expire first, as they would have before any operation of that time. Time passes only when an
-operation is applied: any will do, a `ReadBalance` included.
+operation is applied, also one that is refused: any will do, a `ReadBalance` included.
 """
 
 from typing import Final, assert_never
 
+from economy.accounts import is_reserved
 from economy.facts import (
     LedgerAudited,
     OperationApplied,
@@ -132,7 +133,9 @@ class LedgerMachine:
         ledger = self.ledger
         match operation:
             case Transfer(key, payee, units):
-                refusal = ledger.transfer(client, payee, decode_units(units), _scoped(client, key))
+                refusal = _bar_payees(payee) or ledger.transfer(
+                    client, payee, decode_units(units), _scoped(client, key)
+                )
             case Mint(key, payee, units):
                 refusal = self._mint(client, key, payee, decode_units(units))
             case Burn(key, units):
@@ -143,6 +146,7 @@ class LedgerMachine:
                 )
             case PostHold(hold, payments):
                 refusal = self._bar(client, ledger.book.holds.get(HOLD_PREFIX + hold))
+                refusal = refusal or _bar_payees(*(payee for payee, _ in payments))
                 if refusal is None:
                     refusal = ledger.post(HOLD_PREFIX + hold, _decode_payments(payments), now_ms)
             case VoidHold(hold):
@@ -166,7 +170,7 @@ class LedgerMachine:
     def _mint(self, client: str, key: str, payee: str, units: int) -> Refusal | None:
         if not self._issuer or client != self._issuer:
             return Refusal.NOT_AUTHORISED
-        return self.ledger.mint(payee, units, _scoped(client, key))
+        return _bar_payees(payee) or self.ledger.mint(payee, units, _scoped(client, key))
 
     def _open_query(self, client: str, operation: OpenQuery, now_ms: int) -> Refusal | None:
         is_new = self.escrow.find(operation.query) is None
@@ -194,6 +198,9 @@ class LedgerMachine:
         hold = self.escrow.find(operation.query)
         refusal = self._bar(client, hold)
         if refusal is not None or hold is None:
+            return refusal
+        refusal = _bar_payees(*(payee for payee, _ in operation.contributions))
+        if refusal is not None:
             return refusal
         payments = _decode_payments(operation.contributions)
         refusal = self.escrow.settle(operation.query, payments, now_ms)
@@ -273,6 +280,11 @@ class LedgerMachine:
         if query is not None:
             returned_units = encode_units(hold.amount_units)
             self._facts.append(QueryRefunded(query, returned_units, expired=True))
+
+
+def _bar_payees(*payees: str) -> Refusal | None:
+    """Why a client may not pay these, or None: accounts of mechanisms take no gifts."""
+    return Refusal.RESERVED_ACCOUNT if any(map(is_reserved, payees)) else None
 
 
 def _scoped(client: str, key: str) -> str:

@@ -11,16 +11,60 @@ key order; above the buckets, a node's hash covers 32 children, up to the root. 
 therefore a function of the pairs alone: neither the order of changes nor the moments at which the
 root was asked for leave a mark. Buckets and nodes hash under their own personalisation, so that a
 hash of one kind never passes for one of the other.
+
+A `PathProof` convinces someone who knows only the root of what a key has, or that it has nothing:
+the pairs of the key's bucket, whose hash he computes himself, and the hashes of the 31 siblings at
+each of the three levels (Merkle, "A Digital Signature Based on a Conventional Encryption Function",
+CRYPTO 1987). That is 3 kB, whatever the number of keys, and the pairs of one bucket.
 """
 
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Final
 
+import msgspec
+
 FAN_OUT: Final = 32
 LEVELS: Final = 3
 BUCKETS: Final = FAN_OUT**LEVELS
 HASH_SIZE: Final = 32
+
+
+class PathProof(msgspec.Struct, frozen=True, array_like=True):
+    """What leads from a key to the root.
+
+    Attributes:
+        pairs: all pairs of the key's bucket, in key order.
+        siblings: at each level, from the buckets up, the hashes of the 31 other children of the
+            key's node, in order.
+    """
+
+    pairs: tuple[tuple[bytes, bytes], ...]
+    siblings: tuple[tuple[bytes, ...], ...]
+
+    def value_of(self, key: bytes) -> bytes | None:
+        """What the proof says that `key` has."""
+        return dict(self.pairs).get(key)
+
+    def root(self, key: bytes) -> bytes | None:
+        """The root of the tree in which this proof holds for `key`; None if it is no proof.
+
+        Whoever knows the root, and knows it from elsewhere, compares. Each hash must have its
+        exact length: they are hashed side by side, and a long one could hide the place of another.
+        """
+        keys = [key for key, _ in self.pairs]
+        if any(earlier >= later for earlier, later in pairwise(keys)):
+            return None
+        if len(self.siblings) != LEVELS:
+            return None
+        index = _bucket_of(key)
+        node = _hash_bucket(dict(self.pairs))
+        for siblings in self.siblings:
+            if len(siblings) != FAN_OUT - 1 or any(len(hash_) != HASH_SIZE for hash_ in siblings):
+                return None
+            index, place = divmod(index, FAN_OUT)
+            node = _hash_node([*siblings[:place], node, *siblings[place:]])
+        return node
 
 
 class StateTree:
@@ -64,6 +108,19 @@ class StateTree:
         self._root = _hash_node(self._levels[-1])
         self._dirty = {}
         return self._root
+
+    def prove(self, key: bytes) -> PathProof:
+        """What convinces anyone who knows the root of what `key` has, or that it has nothing."""
+        self.root()
+        index = _bucket_of(key)
+        pairs = tuple(sorted(self._buckets.get(index, {}).items()))
+        siblings = []
+        for hashes in self._levels:
+            parent, place = divmod(index, FAN_OUT)
+            children = hashes[parent * FAN_OUT : (parent + 1) * FAN_OUT]
+            siblings.append((*children[:place], *children[place + 1 :]))
+            index = parent
+        return PathProof(pairs, tuple(siblings))
 
 
 def _bucket_of(key: bytes) -> int:

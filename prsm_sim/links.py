@@ -26,7 +26,7 @@ from prsm_sim.engine import Entry
 from prsm_sim.internal import NEVER, Timer
 from prsm_sim.network import REGIONS, ROUND_TRIP_MS, Latency, Network
 from prsm_sim.process import SimContext
-from prsm_sim.traffic import counted
+from prsm_sim.traffic import counted, overheard
 
 if TYPE_CHECKING:
     from prsm_sim.sim import Sim
@@ -129,6 +129,8 @@ def specialise(sim: "Sim") -> None:
     }
     if sim.traffic is not None:
         hot |= counted(sim.traffic, hot)
+    if sim.ear is not None:
+        hot |= overheard(sim.ear, hot)
     for name, method in hot.items():
         setattr(context, name, method)
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from prsm_sim.actor.errors import UserError
 from prsm_sim.actor.types import PeerId
-from prsm_sim.faults import Fault
+from prsm_sim.faults import Crash, Fault
 from prsm_sim.schedule import parse_entry
 
 Plan = tuple[Fault, ...]
@@ -21,6 +21,18 @@ PlanEntry = Mapping[str, Any] | str
 """A fault as people write it in a file: a mapping with a ``kind``, or a line of a schedule."""
 
 _adapter: TypeAdapter[Plan] = TypeAdapter(Plan)
+
+
+def broken_by(plan: Plan) -> tuple[PeerId, ...]:
+    """The peers that a plan breaks for good, in its order: those that lie, forget, or never come
+    back. A fault model bounds how many there may be."""
+    broken: dict[PeerId, None] = {}
+    for fault in plan:
+        if fault.distrusted is not None:
+            broken[fault.distrusted] = None
+        elif isinstance(fault, Crash) and fault.for_s is None:
+            broken[fault.peer] = None
+    return tuple(broken)
 
 
 def dump_plan(plan: Plan) -> list[dict[str, Any]]:
@@ -45,19 +57,14 @@ def load_plan(faults: Sequence[object], where: str) -> Plan:
         raise UserError(f"{where}: fault {name}: {first['msg']}") from error
 
 
-def read_plan(
-    entries: Sequence[PlanEntry],
-    peers: Sequence[PeerId],
-    where: str,
-    bystanders: Sequence[PeerId] = (),
-) -> Plan:
-    """A plan out of what people write.
+def read_plan(entries: Sequence[PlanEntry], where: str) -> Plan:
+    """A plan out of what people write, for a world that is not known yet.
+
+    So a line must name the peers that its shape parts, and the world itself checks all names.
 
     Args:
         entries: mappings and lines, in any mixture.
-        peers: who is parted by a line that names a shape and no peers.
         where: the file, for messages.
-        bystanders: others that a line may name.
 
     Raises:
         UserError: an entry is not as it should be; the text names `where`, which one, and what.
@@ -65,7 +72,7 @@ def read_plan(
     plan: list[Fault] = []
     for number, entry in enumerate(entries, 1):
         try:
-            plan.append(parse_entry(entry, peers, bystanders))
+            plan.append(parse_entry(entry, ()))
         except UserError as error:
             raise UserError(f"{where}: fault {number}: {error}") from error
     return tuple(plan)

@@ -8,6 +8,7 @@ at all.
 
 import importlib.util
 import sys
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,6 +62,32 @@ def find_scenario(target: str) -> Found:
     if not isinstance(found, Scenario):
         raise UserError(f"{target}: {entry.value} is not a Scenario; build it with @scenario(...)")
     return Found(found, None)
+
+
+def known_scenario(target: str, *, fresh: bool = False) -> Scenario[Any]:
+    """The scenario that `target` names, looked up once a process: a file is not imported each time.
+
+    Args:
+        target: as of `find_scenario`.
+        fresh: import a file anew if it has changed since. Else what was found first counts, so that
+            a file saved in the middle of a long hunt does not change it.
+
+    Raises:
+        UserError: as `find_scenario`.
+    """
+    if not fresh:
+        return _known(target, None, 0)
+    file = Path(target.partition(".py:")[0].removesuffix(".py") + ".py").absolute()
+    try:
+        changed_ns = file.stat().st_mtime_ns
+    except OSError:  # the name of an installed one, or no such file
+        changed_ns = 0
+    return _known(target, file, changed_ns)
+
+
+@lru_cache(maxsize=64)
+def _known(target: str, file: Path | None, changed_ns: int) -> Scenario[Any]:
+    return find_scenario(target).scenario
 
 
 def load_scenario_file(path: Path, name: str | None = None) -> Scenario[Any]:

@@ -23,6 +23,7 @@ from prsm_sim.notary import Notary
 from prsm_sim.operations import Operations
 from prsm_sim.process import SimContext
 from prsm_sim.trace import Sink, Trace, Unencodable
+from prsm_sim.traffic import Ear
 from prsm_sim.world import World
 
 ACTION = "\x00action"
@@ -205,6 +206,7 @@ class Sim(World):
         self._scheduled = 0
         self.handling: tuple[PeerId, object] | None = None
         """What a peer handles that did not come from the queue just now."""
+        self.ear: Ear | None = None
         self._sampling = False
         self._specialised = False
 
@@ -371,6 +373,11 @@ class Sim(World):
         """Dispatch a message of a type that its receiver has not met, or to nobody."""
         host = self.env.hosts.get(to, self.nowhere)
         host.condition.find(type(message))(host.actor, host, sender, message)
+
+    def overhear(self, ear: Ear) -> None:
+        """Tell `ear` from now on what peers send, before it is sent."""
+        self.ear = ear
+        self._specialised = False
 
     def _specialise(self) -> None:
         self.base_s = base_delays(self.network.regional)

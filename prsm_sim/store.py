@@ -27,11 +27,13 @@ class Ailments:
 class MemoryStore:
     """A store that outlives its peer's crashes inside one run."""
 
-    __slots__ = ("_durable", "_unsynced", "ailments")
+    __slots__ = ("_deletes", "_durable", "_unsynced", "ailments")
 
     def __init__(self) -> None:
         self._durable: dict[str, bytes] = {}
         self._unsynced: dict[str, bytes | None] = {}
+        self._deletes = False
+        """Whether something is to be deleted by the next sync."""
         self.ailments: Ailments | None = None
 
     def get(self, key: str) -> bytes | None:
@@ -47,6 +49,7 @@ class MemoryStore:
     def delete(self, key: str) -> None:
         """Forget `key`; durable after the next `sync`."""
         self._unsynced[key] = None
+        self._deletes = True
 
     def keys(self) -> list[str]:
         """All keys, sorted."""
@@ -65,12 +68,14 @@ class MemoryStore:
         self._settle()
 
     def _settle(self) -> None:
-        for key, value in self._unsynced.items():
-            if value is None:
-                self._durable.pop(key, None)
-            else:
-                self._durable[key] = value
-        self._unsynced.clear()
+        durable, unsynced = self._durable, self._unsynced
+        if self._deletes:
+            self._deletes = False
+            for key in [key for key, value in unsynced.items() if value is None]:
+                del unsynced[key]
+                durable.pop(key, None)
+        durable.update(unsynced)  # type: ignore[arg-type]  # None is gone
+        unsynced.clear()
 
     def crash(self, rng: Random) -> None:
         """Let every unsynced write be kept, lost or torn, as `rng` decides."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Traffic: TypeAlias = Counter[tuple[PeerId, type[Message]]]
 """Messages sent, by sender and type."""
 
+Ear = Callable[["SimContext", PeerId, Message], None]
+"""Hears who sends what to whom, before it is sent."""
 Send = Callable[["SimContext", PeerId, Message], None]
 Broadcast = Callable[["SimContext", Message, tuple[PeerId, ...] | None], None]
 
@@ -45,3 +47,27 @@ def counted(traffic: Traffic, hot: dict[str, Any]) -> dict[str, Any]:
         broadcast(ctx, message, to)
 
     return {"send": counted_send, "broadcast": counted_broadcast}
+
+
+def overheard(ear: Ear, hot: dict[str, Any]) -> dict[str, Any]:
+    """The methods of a simulated context that send, telling what they send.
+
+    Args:
+        ear: is told.
+        hot: the methods of the context, by name.
+    """
+    send: Send = hot["send"]
+    broadcast: Broadcast = hot["broadcast"]
+
+    def heard_send(ctx: "SimContext", to: PeerId, message: Message) -> None:
+        ear(ctx, to, message)
+        send(ctx, to, message)
+
+    def heard_broadcast(
+        ctx: "SimContext", message: Message, to: tuple[PeerId, ...] | None = None
+    ) -> None:
+        for receiver in ctx.peers if to is None else to:
+            ear(ctx, receiver, message)
+        broadcast(ctx, message, to)
+
+    return {"send": heard_send, "broadcast": heard_broadcast}

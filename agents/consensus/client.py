@@ -61,6 +61,9 @@ class ConsensusClient:
         retry_s: how long to wait for a result before sending to all replicas, and again.
         name: prefix of its timer and its store key; two clients in one actor need two names.
         settings: the committee's, if it executes tentatively or does not order reads.
+
+    Attributes:
+        replies: of each replica its last reply to the outstanding request, or to the one before.
     """
 
     def __init__(
@@ -74,13 +77,13 @@ class ConsensusClient:
         self.retry_s = retry_s
         self.view = 0
         self.name = name
+        self.replies: dict[PeerId, Reply] = {}
         self._has_reads = settings is not None and settings.read_only
         self._last_ticket: int | None = None
         self._line: deque[tuple[int, bytes, bool]] = deque()
         self._is_reading = False
         self._request: Request | None = None
         self._sent_s: Seconds = 0.0
-        self._replies: dict[PeerId, Reply] = {}
 
     @property
     def outstanding(self) -> int:
@@ -116,8 +119,8 @@ class ConsensusClient:
             return None
         if reply.read_only != self._is_reading:
             return None
-        self._replies[sender] = reply
-        same = [one for one in self._replies.values() if one.result == reply.result]
+        self.replies[sender] = reply
+        same = [one for one in self.replies.values() if one.result == reply.result]
         if not self._is_enough(same):
             return None
         self.view = _most_common_view(same)
@@ -169,13 +172,13 @@ class ConsensusClient:
 
     def _order(self, ctx: Context, request: Request) -> None:
         """Send a request to the primary (section 4.1)."""
-        self._request, self._is_reading, self._replies = request, False, {}
+        self._request, self._is_reading, self.replies = request, False, {}
         ctx.send(self.committee.primary(self.view), request)
         ctx.set_timer(self.name, self.retry_s)
 
     def _read(self, ctx: Context, request: Request) -> None:
         """Ask all replicas directly (thesis, section 5.1.3)."""
-        self._request, self._is_reading, self._replies = request, True, {}
+        self._request, self._is_reading, self.replies = request, True, {}
         read = ReadRequest(ctx.id, request.timestamp, request.operation)
         signature = ctx.sign(read_content(read))
         ctx.broadcast(

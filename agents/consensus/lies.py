@@ -25,6 +25,8 @@ from agents.consensus.messages import (
     PrePrepare,
     Reply,
     Request,
+    Stable,
+    StableProof,
     StatePiece,
     ViewChange,
     batch_digest,
@@ -152,7 +154,59 @@ def _one_vote_twice(certificate: Certificate, rng: Random) -> Certificate:
     return replace(certificate, prepares=_first_again(certificate.prepares))
 
 
-FALSE_CERTIFICATES = (_other_batch, _later_view, _too_few_votes, _one_vote_twice)
+def _other_content(certificate: Certificate, rng: Random) -> Certificate:
+    """Other requests under the digest that was voted for."""
+    old = certificate.pre_prepare
+    if not old.requests or rng.randrange(2):
+        return replace(certificate, pre_prepare=replace(old, now_ms=old.now_ms + 1))
+    requests = (_forged(old.requests[0], rng), *old.requests[1:])
+    return replace(certificate, pre_prepare=replace(old, requests=requests))
+
+
+FALSE_CERTIFICATES = (_other_batch, _later_view, _too_few_votes, _one_vote_twice, _other_content)
+
+
+def other_low(message: ViewChange, rng: Random) -> ViewChange:
+    """Another checkpoint to start from than the one that is proved; P goes on from there (4.4)."""
+    low = max(0, message.low + rng.choice((-4, -2, -1, 1, 2, 4, 8)))
+    above = tuple(one for one in message.prepared if one.pre_prepare.sequence > low)
+    return replace(message, low=low, prepared=above)
+
+
+def false_start(message: ViewChange, rng: Random) -> ViewChange | None:
+    """A stable checkpoint that its proof does not prove (4.4)."""
+    if message.stable is None:
+        return None
+    stable = rng.choice(FALSE_PROOFS)(message.stable, rng)
+    above = tuple(one for one in message.prepared if one.pre_prepare.sequence > stable.sequence)
+    return replace(message, low=stable.sequence, stable=stable, prepared=above)
+
+
+def false_stable(message: Stable, rng: Random) -> Stable:
+    """A checkpoint that is said to be stable, and is not (4.3)."""
+    return replace(message, proof=rng.choice(FALSE_PROOFS)(message.proof, rng))
+
+
+def _too_few_signers(proof: StableProof, rng: Random) -> StableProof:
+    return replace(proof, signatures=proof.signatures[:-1])
+
+
+def _one_signer_twice(proof: StableProof, rng: Random) -> StableProof:
+    """As many signatures as it takes, but not of distinct replicas."""
+    return replace(proof, signatures=_first_again(proof.signatures))
+
+
+def _later_proof(proof: StableProof, rng: Random) -> StableProof:
+    """The signatures of one checkpoint under the number of a later one."""
+    return replace(proof, sequence=proof.sequence + rng.choice((2, 4, 8)))
+
+
+def _proof_of_another(proof: StableProof, rng: Random) -> StableProof:
+    """The signatures of one state under the digest of another."""
+    return replace(proof, digest=sha256(proof.digest).digest())
+
+
+FALSE_PROOFS = (_too_few_signers, _one_signer_twice, _later_proof, _proof_of_another)
 
 
 def too_small_quorum(message: NewView, rng: Random) -> NewView:
@@ -179,6 +233,17 @@ def forgotten_order(message: NewView, rng: Random) -> NewView | None:
     place = rng.randrange(len(message.pre_prepares))
     null = replace(message.pre_prepares[place], now_ms=0, requests=(), digest=NULL_DIGEST)
     return replace(message, pre_prepares=_with(message.pre_prepares, place, null))
+
+
+def other_order(message: NewView, rng: Random) -> NewView | None:
+    """O with another batch, well formed in itself, in place of what V demands (4.4)."""
+    if not message.pre_prepares:
+        return None
+    place = rng.randrange(len(message.pre_prepares))
+    old = message.pre_prepares[place]
+    now_ms = old.now_ms + 1
+    other = replace(old, now_ms=now_ms, digest=batch_digest(now_ms, old.requests))
+    return replace(message, pre_prepares=_with(message.pre_prepares, place, other))
 
 
 def shorter_order(message: NewView, rng: Random) -> NewView | None:
@@ -238,12 +303,16 @@ LIES: dict[type[Message], tuple[Lie, ...]] = {
     ),
     Prepare: (far_sequence, far_view, vote_for_nothing),
     Commit: (far_sequence, far_view, vote_for_nothing),
-    ViewChange: (nothing_prepared, one_certificate_less, false_certificate, far_view),
+    ViewChange: (
+        nothing_prepared, one_certificate_less, false_certificate, false_certificate, other_low,
+        false_start, far_view,
+    ),
     NewView: (
-        too_small_quorum, one_voter_twice, altered_voter, forgotten_order, forgotten_order,
+        too_small_quorum, one_voter_twice, altered_voter, forgotten_order, other_order,
         shorter_order,
     ),
     Checkpoint: (other_state, far_sequence),
+    Stable: (false_stable,),
     Entries: (false_history,),
     StatePiece: (false_piece, later_piece),
     Reply: (false_result,),

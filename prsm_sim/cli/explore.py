@@ -58,7 +58,7 @@ def explore(
     import msgspec
 
     from prsm_sim.cli.exits import FAIL, INCONCLUSIVE, PASS
-    from prsm_sim.cli.fuzz import Line
+    from prsm_sim.cli.long_work import Line
     from prsm_sim.cli.target import resolve
     from prsm_sim.explore import Budget, replay_tape
     from prsm_sim.explore import explore as search

@@ -1,12 +1,5 @@
 """`prsm fuzz` and `prsm shrink`: search for a plan of faults that breaks a scenario."""
 
-import re
-import shutil
-import signal
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +7,7 @@ import click
 
 from prsm_sim.actor.errors import UserError
 from prsm_sim.cli.findings import describe, print_story, progress_text, report, shrunk_object
+from prsm_sim.cli.long_work import Line, Stop, finishing, span_s
 from prsm_sim.cli.target import SEEDS, json_option, progress_option, runs_dir_option
 
 if TYPE_CHECKING:
@@ -23,47 +17,6 @@ if TYPE_CHECKING:
     from prsm_sim.registry import Found
     from prsm_sim.run_folder import RunFolder
     from prsm_sim.runner import RunResult
-
-
-def span_s(text: str) -> float:
-    """Seconds in a text such as ``90``, ``90s``, ``10m`` or ``2h``.
-
-    Raises:
-        BadParameter: it is not a positive span of time.
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text)
-    if found is None or float(found[1]) == 0:
-        raise click.BadParameter(f"{text!r} is not a span of time; write 90s, 10m or 2h")
-    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
-
-
-class Line:
-    """One line on stderr that is rewritten on a terminal, and repeated now and then in a log."""
-
-    def __init__(self, shown: bool | None) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._shown = self._terminal if shown is None else shown
-        self._last_s = 0.0
-        self._width = 0
-
-    def show(self, text: str) -> None:
-        """Show a text, unless one was shown a moment ago."""
-        now_s = time.monotonic()
-        if not self._shown or now_s - self._last_s < (0.2 if self._terminal else 2.0):
-            return
-        self._last_s = now_s
-        if self._terminal:
-            text = text[: shutil.get_terminal_size().columns - 1]
-            click.echo("\r" + text.ljust(self._width), nl=False, err=True)
-            self._width = len(text)
-        else:
-            click.echo(text, err=True)
-
-    def close(self) -> None:
-        """Wipe the line."""
-        if self._width:
-            click.echo("\r" + " " * self._width + "\r", nl=False, err=True)
-            self._width = 0
 
 
 @click.command(short_help="Search for faults that break a scenario.")
@@ -193,28 +146,6 @@ def shrink(folder: str, limit: int, runs_dir: Path, progress: bool | None, as_js
     click.get_current_context().exit(INTERRUPTED if stop.asked else FAIL)
 
 
-class Stop:
-    """Whether a person asked to stop."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-
-@contextmanager
-def finishing() -> Iterator[Stop]:
-    """Within the block a request to terminate is treated as Ctrl-C, so that workers end too."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    stop = Stop()
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def job_of(
     target: str, strategy: str, overrides: tuple[str, ...], seed: int
 ) -> "tuple[Found, Job]":
@@ -222,16 +153,19 @@ def job_of(
 
     Raises:
         UserError: there is no such scenario, strategy or parameter, or the scenario exposes nothing
-            to faults, or the file has a schedule of its own.
+            to faults, or the file has a schedule of its own, or the strategy does not fit.
     """
+    from prsm_sim.chance import Stream
     from prsm_sim.cli.target import resolve
     from prsm_sim.fuzz.artefact import target_of
     from prsm_sim.fuzz.campaign import Job
+    from prsm_sim.fuzz.census import Census
+    from prsm_sim.fuzz.ground import Ground
     from prsm_sim.fuzz.strategies import find_strategy
     from prsm_sim.registry import Found
     from prsm_sim.sim import Sim
 
-    find_strategy(strategy)
+    chosen = find_strategy(strategy)
     what = resolve(target, seed, overrides)
     if what.faults:
         raise UserError(
@@ -245,6 +179,7 @@ def job_of(
             f"{target}: exposes nothing to faults; say in its build function what may be struck: "
             "world.expose(Exposure(peers=(…), heal_s=…)), from prsm_sim.exposure"
         )
+    chosen.draw(Ground.of(sim, Stream(seed, "fuzz", strategy), Census()))
     fixed: dict[str, Any] = {} if what.document is None else what.document.values["parameters"]
     name = target if what.document is None else target_of(found)
     return found, Job(scenario=name, strategy=strategy, overrides=overrides, parameters=fixed)

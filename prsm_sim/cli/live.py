@@ -1,10 +1,11 @@
 """`prsm live`: run a scenario with real time and real messages."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
 
-from prsm_sim.cli.target import events_wanted, resolve, run_options
+from prsm_sim.cli.target import conclude, events_wanted, resolve, run_options
 
 
 @click.command()
@@ -42,8 +43,7 @@ def live(
     as_json: bool,
 ) -> None:
     """Run SCENARIO live: the same actors over MQTT, in real time."""
-    from prsm_sim.cli.exits import EXIT_OF_STATUS
-    from prsm_sim.cli.output import ProgressLine, print_result
+    from prsm_sim.cli.output import ProgressLine
     from prsm_sim.registry import find_world
 
     record = events_wanted(no_events, events)
@@ -51,8 +51,7 @@ def live(
     run_live = find_world("live")
     from prsm_sim.runner import run_elsewhere
 
-    line = ProgressLine(what.parameters.duration_s, progress)
-    try:
+    with closing(ProgressLine(what.parameters.duration_s, progress)) as line:
         result = run_elsewhere(
             run_live,
             what.scenario,
@@ -67,7 +66,4 @@ def live(
             transport=transport,
             store=store,
         )
-    finally:
-        line.close()
-    print_result(result, as_json=as_json)
-    click.get_current_context().exit(EXIT_OF_STATUS[result.status])
+    conclude(result, as_json=as_json)

@@ -1,5 +1,6 @@
 """`prsm maelstrom`: put a workload to processes in any language."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 from prsm_sim.cli.target import (
     DEFAULT_SEED,
     SEEDS,
+    conclude,
     events_wanted,
     json_option,
     progress_option,
@@ -67,8 +69,7 @@ def maelstrom(
 
     The processes run in real time, so a run is not repeatable; its folder says so.
     """
-    from prsm_sim.cli.exits import EXIT_OF_STATUS
-    from prsm_sim.cli.output import ProgressLine, print_result
+    from prsm_sim.cli.output import ProgressLine
     from prsm_sim.registry import find_world
 
     record = events_wanted(no_events, events)
@@ -80,8 +81,7 @@ def maelstrom(
     if latency_s is not None:
         network["latency"] = {"mean_s": latency_s}
     values = {name: value for name, value in values.items() if value is not None}
-    line = ProgressLine(duration_s or 5.0, progress)
-    try:
+    with closing(ProgressLine(duration_s or 5.0, progress)) as line:
         result = find_world("maelstrom")(
             workload,
             command,
@@ -92,7 +92,4 @@ def maelstrom(
             record_events=record,
             progress=line,
         )
-    finally:
-        line.close()
-    print_result(result, as_json=as_json)
-    click.get_current_context().exit(EXIT_OF_STATUS[result.status])
+    conclude(result, as_json=as_json)

@@ -1,10 +1,11 @@
 """`prsm run`: simulate a scenario."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
 
-from prsm_sim.cli.target import events_wanted, resolve, run_options
+from prsm_sim.cli.target import conclude, events_wanted, resolve, run_options
 
 
 @click.command(short_help="Simulate a scenario, by name, YAML or Python file.")
@@ -24,15 +25,13 @@ def run(
 
     The run is kept as a folder; the same version, scenario and seed give the same digest.
     """
-    from prsm_sim.cli.exits import EXIT_OF_STATUS
-    from prsm_sim.cli.output import ProgressLine, print_result
+    from prsm_sim.cli.output import ProgressLine
 
     record = events_wanted(no_events, events)
     what = resolve(target, seed, overrides)
     from prsm_sim.runner import simulate
 
-    line = ProgressLine(what.parameters.duration_s, progress)
-    try:
+    with closing(ProgressLine(what.parameters.duration_s, progress)) as line:
         result = simulate(
             what.scenario,
             what.parameters,
@@ -43,7 +42,4 @@ def run(
             source=what.source,
             plan=what.plan(),
         )
-    finally:
-        line.close()
-    print_result(result, as_json=as_json)
-    click.get_current_context().exit(EXIT_OF_STATUS[result.status])
+    conclude(result, as_json=as_json)

@@ -9,11 +9,11 @@ import click
 from prsm_sim.cli.target import json_option, progress_option
 
 if TYPE_CHECKING:
-    from prsm_sim.cli.fuzz import Line
+    from prsm_sim.cli.long_work import Line
     from prsm_sim.fuzz.bugs import Bug
     from prsm_sim.fuzz.scoreboard import Hunt, Score
 
-STRATEGIES = ("swarm", "random", "mutation", "twins", "pct")
+STRATEGIES = ("swarm", "aimed", "random", "mutation", "twins", "pct")
 QUICK_SEEDS, QUICK_CLEAN, QUICK_S = 300, 100, 34.0
 """With ``--quick``: seeds for each bug, seeds of the code as it is, and the time for all hunts."""
 SCENARIO = "consensus_baseline"
@@ -59,7 +59,7 @@ def scoreboard(
     Exits with 1 if a bug survives every strategy, or if the code as it is raises an alarm.
     """
     from prsm_sim.cli.exits import FAIL, PASS
-    from prsm_sim.cli.fuzz import Line
+    from prsm_sim.cli.long_work import Line
     from prsm_sim.cli.output import print_json
     from prsm_sim.fuzz.bugs import choose_bugs, load_bugs
     from prsm_sim.fuzz.scoreboard import best_scores, hunts

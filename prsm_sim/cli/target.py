@@ -9,6 +9,7 @@ import click
 if TYPE_CHECKING:
     from prsm_sim.faults import Fault
     from prsm_sim.plan import Plan, PlanEntry
+    from prsm_sim.runner import RunResult
     from prsm_sim.scenario import Scenario, ScenarioParameters
     from prsm_sim.yaml_files import Document
 
@@ -118,6 +119,15 @@ def events_wanted(no_events: bool, events: int | None) -> bool | int:
     if no_events and events is not None:
         raise click.UsageError("--no-events and --events N exclude each other")
     return (not no_events) if events is None else events
+
+
+def conclude(result: "RunResult", *, as_json: bool) -> None:
+    """Print the result of a run, and leave with the exit code of its status."""
+    from prsm_sim.cli.exits import EXIT_OF_STATUS
+    from prsm_sim.cli.output import print_result
+
+    print_result(result, as_json=as_json)
+    click.get_current_context().exit(EXIT_OF_STATUS[result.status])
 
 
 runs_dir_option = click.option(

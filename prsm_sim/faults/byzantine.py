@@ -39,7 +39,8 @@ class Byzantine(BaseFault):
             ``twin`` runs a second instance of the actor under the same name, which talks to
             `receivers` while the first talks to the others; ``adaptive`` withholds what goes to the
             peer that it hears most of, and is deaf to it; ``ignore`` does not hear `share` of all
-            contents of `types`, from anybody (of `receivers`: from these only).
+            contents of `types`, from anybody (of `receivers`: only what they say, whoever passes
+            it on).
         types: names of the message types concerned; empty: all.
         receivers: receivers concerned; empty: all (``equivocate`` and ``twin``: every second one).
         first: of the messages concerned, the number of the first that is struck, from 0.

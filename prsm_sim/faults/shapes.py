@@ -37,6 +37,14 @@ def bridge(peers: Sequence[str], middle: str | None) -> Groups:
     return (*left, linking), (linking, *right)
 
 
+def star(peers: Sequence[str], middle: str | None) -> Groups:
+    """One peer (the first unless said otherwise) reaches everybody, and the others only it."""
+    if len(peers) < FEWEST["star"]:
+        raise UserError(f"a star needs at least 3 peers, and there are {len(peers)}")
+    hub = peers[0] if middle is None else middle
+    return tuple((hub, peer) for peer in peers if peer != hub)
+
+
 def majorities_ring(peers: Sequence[str], _: str | None) -> Groups:
     """Every peer reaches a majority, its nearest ones on a ring, and no two the same.
 
@@ -57,9 +65,12 @@ SHAPES: dict[str, Callable[[Sequence[str], str | None], Groups]] = {
     "isolate-one": isolate_one,
     "primary-alone": primary_alone,
     "bridge": bridge,
+    "star": star,
     "majorities-ring": majorities_ring,
 }
 """Shapes by name; each takes the peers in order and the one that stands out, if that is chosen."""
+FEWEST = {"majorities-ring": 4, "star": 3}
+"""So few peers a shape may have, if more than two."""
 
 
 def shaped_partition(

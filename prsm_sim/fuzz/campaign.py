@@ -11,7 +11,7 @@ import multiprocessing
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
@@ -24,12 +24,12 @@ from prsm_sim.chance import Stream
 from prsm_sim.fuzz.bugs import applied, load_bugs
 from prsm_sim.fuzz.census import Census, take_census
 from prsm_sim.fuzz.ground import Ground
+from prsm_sim.fuzz.moments import Moment, Moments
 from prsm_sim.fuzz.strategies import Strategy, find_strategy
 from prsm_sim.fuzz.trial import EVENTS_LIMIT, Trial, run_trial
 from prsm_sim.parameters import build_parameters
-from prsm_sim.plan import Plan
-from prsm_sim.registry import find_scenario
-from prsm_sim.scenario import Scenario
+from prsm_sim.plan import Plan, broken_by
+from prsm_sim.registry import known_scenario
 from prsm_sim.sim import Sim
 
 COLLECT_EVERY = 8
@@ -65,7 +65,7 @@ def draw_trial(job: Job, seed: int) -> Trial:
     Raises:
         UserError: the scenario or the strategy does not exist, or an override is wrong.
     """
-    scenario = _scenario(job.scenario)
+    scenario = known_scenario(job.scenario)
     strategy = find_strategy(job.strategy)
     variants = {}
     if scenario.variants is not None:
@@ -76,30 +76,55 @@ def draw_trial(job: Job, seed: int) -> Trial:
 
     census = _census(job.scenario, msgspec.json.encode(job.parameters), job.overrides)
 
+    moments = Moments()
+
     def draw(sim: Sim) -> Plan:
+        if strategy.aim is not None:
+            moments.watch(sim)
         return draw_plan(strategy, sim, seed, census)
 
-    return run_trial(scenario, parameters, seed, draw, events_limit=job.events_limit)
+    trial = run_trial(scenario, parameters, seed, draw, events_limit=job.events_limit)
+    if strategy.aim is None or trial.finding is not None:
+        return trial
 
+    def aim(sim: Sim) -> Plan:
+        return aim_plan(strategy, sim, seed, census, trial.plan, moments.noted)
 
-@lru_cache(maxsize=64)
-def _scenario(target: str) -> Scenario[Any]:
-    """The scenario, looked up once a process: a file would be imported anew for every seed."""
-    return find_scenario(target).scenario
+    return run_trial(scenario, parameters, seed, aim, events_limit=job.events_limit)
 
 
 @lru_cache(maxsize=64)
 def _census(target: str, values: bytes, overrides: tuple[str, ...]) -> Census:
     """The census of a campaign, taken once a process."""
-    scenario = _scenario(target)
+    scenario = known_scenario(target)
     parameters = build_parameters(scenario.parameters, msgspec.json.decode(values), overrides)
     return take_census(scenario, parameters)
 
 
 def draw_plan(strategy: Strategy, sim: Sim, seed: int, census: Census) -> Plan:
     """The plan that a strategy draws for a seed, given a world that is built and not yet run."""
-    rng = Stream(seed, "fuzz", strategy.name)
-    return strategy.draw(Ground.of(sim, rng, census))
+    return strategy.draw(_ground(strategy, sim, seed, census))
+
+
+def _ground(strategy: Strategy, sim: Sim, seed: int, census: Census) -> Ground:
+    return Ground.of(sim, Stream(seed, "fuzz", strategy.name), census)
+
+
+def aim_plan(
+    strategy: Strategy,
+    sim: Sim,
+    seed: int,
+    census: Census,
+    plan: Plan,
+    moments: Sequence[Moment],
+) -> Plan:
+    """A plan of this seed and what the strategy adds to it, given what its run sent."""
+    assert strategy.aim is not None, "only a strategy that aims has a second plan"
+    ground = Ground.of(sim, Stream(seed, "fuzz", strategy.name, "aim"), census)
+    # No more are broken than the plan has broken, or than it might have.
+    drawn = _ground(strategy, sim, seed, census).broken
+    ground.broken = tuple(dict.fromkeys((*broken_by(plan), *drawn)))[: len(drawn)]
+    return strategy.aim(ground, plan, moments)
 
 
 class Campaign:

@@ -34,6 +34,7 @@ class Ground:
         link_s: how long a message takes, about; None: a hundredth of the time until all heals.
         census: what an undisturbed run has shown.
         rng: the strategy's own stream.
+        seed: of the run.
 
     Attributes:
         everyone: all whose links may be struck.
@@ -48,11 +49,13 @@ class Ground:
         census: Census,
         rng: Random,
         link_s: Seconds | None = None,
+        seed: int = 0,
     ) -> None:
         self.exposure = exposure
         self.types = types
         self.census = census
         self.rng = rng
+        self.seed = seed
         self.link_s = exposure.heal_s / 100 if link_s is None else link_s
         self.rare = tuple(name for name in types if name not in census.common)
         self.everyone = exposure.peers + exposure.bystanders
@@ -64,7 +67,8 @@ class Ground:
         everyone = sim.exposure.peers + sim.exposure.bystanders
         accepted = {kind.__name__: kind for name in everyone for kind in sim.actor(name).accepts()}
         fields = {name: field_names(kind) for name, kind in sorted(accepted.items())}
-        return cls(sim.exposure, fields, census, rng, sim.network.latency.mean_s or None)
+        link_s = sim.network.latency.mean_s or None
+        return cls(sim.exposure, fields, census, rng, link_s, sim.seed)
 
     def _draw_broken(self) -> tuple[PeerId, ...]:
         """Who may be broken for good: anybody, or some of the first ones, where most protocols look
@@ -143,6 +147,6 @@ def _structs_in(annotation: Any) -> Iterator[type[msgspec.Struct]]:
         yield from _structs_in(argument)
 
 
-def rounded(time_s: Seconds) -> Seconds:
-    """Four significant digits: a plan is read by people."""
-    return float(f"{time_s:.4g}")
+def rounded(time_s: Seconds, digits: int = 4) -> Seconds:
+    """A time of so many significant digits; few, for a plan is read by people."""
+    return float(f"{time_s:.{digits}g}")

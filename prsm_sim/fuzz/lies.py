@@ -78,14 +78,29 @@ def silence(ground: Ground, peer: PeerId) -> Byzantine:
     return Byzantine(peer=peer, behaviour="withhold", at_s=at_s)
 
 
+def deafness(ground: Ground, peer: PeerId) -> Byzantine:
+    """Never hears some of what is asked from outside, or nothing of one who asks, whoever passes it
+    on: somebody is to be starved."""
+    victims = ground.exposure.bystanders if ground.chance(0.7) else ()
+    return Byzantine(
+        peer=peer,
+        behaviour="ignore",
+        types=(ground.rng.choice(ground.census.asked),),
+        receivers=(ground.rng.choice(victims),) if victims else (),
+        share=1.0 if victims else ground.rng.choice((0.1, 0.3, 1.0)),
+    )
+
+
 def lies(ground: Ground, most: int = 3) -> list[Byzantine]:
-    """Some lies of each of those who may be broken for good; some of them are habitual liars, and
-    some fall silent."""
+    """Some lies of each of those who may be broken for good; some of them are habitual liars, some
+    are deaf, and some fall silent."""
     told: list[Byzantine] = []
     for liar in ground.broken:
         if ground.chance(0.4):
             told.append(habit(ground, liar))
         if ground.chance(0.15):
             told.append(silence(ground, liar))
+        if ground.census.asked and ground.chance(0.1):
+            told.append(deafness(ground, liar))
         told += [lie(ground, liar) for _ in range(ground.rng.randint(0 if told else 1, most))]
     return told

@@ -32,7 +32,7 @@ from prsm_sim.faults import (
     Slow,
     TornWrites,
 )
-from prsm_sim.faults.shapes import SHAPES, shaped_partition
+from prsm_sim.faults.shapes import FEWEST, SHAPES, shaped_partition
 from prsm_sim.fuzz.ground import Ground, rounded
 
 Maker = Callable[[Ground], Fault]
@@ -58,9 +58,7 @@ def partition(ground: Ground) -> Fault:
 def isolate(ground: Ground) -> Fault:
     """One peer alone."""
     at_s, for_s = ground.window_s()
-    lonely = ground.anyone()
-    rest = tuple(name for name in ground.everyone if name != lonely)
-    return Partition(at_s=at_s, for_s=for_s, groups=(rest, (lonely,)))
+    return alone(ground, at_s, for_s, ground.anyone())
 
 
 def shape(ground: Ground) -> Fault:
@@ -68,7 +66,7 @@ def shape(ground: Ground) -> Fault:
     at_s, for_s = ground.window_s()
     names = list(ground.exposure.peers if len(ground.exposure.peers) > 1 else ground.everyone)
     ground.rng.shuffle(names)
-    shapes = [one for one in SHAPES if one != "majorities-ring" or len(names) >= 4]
+    shapes = [one for one in SHAPES if len(names) >= FEWEST.get(one, 2)]
     return shaped_partition(ground.rng.choice(shapes), names, at_s=at_s, for_s=for_s)
 
 
@@ -227,8 +225,8 @@ def tangle(ground: Ground, at_s: Seconds, for_s: Seconds) -> list[Fault]:
 
 
 def rounds(ground: Ground) -> list[Fault]:
-    """A few spans of equal length, each with a network of its own: whole, split, tangled, or
-    without one peer. What one round leaves half done the next one must finish otherwise."""
+    """A few spans of equal length, each with a network of its own: whole, split, tangled, without
+    one peer, or a star. What one round leaves half done the next one must finish otherwise."""
     rng, count = ground.rng, ground.rng.randint(2, 10)
     longest_s = ground.exposure.heal_s / count
     length_s = ground.between_s(min(ground.link_s, longest_s / 2), longest_s)
@@ -236,17 +234,32 @@ def rounds(ground: Ground) -> list[Fault]:
     faults: list[Fault] = []
     for number in range(count):
         at_s = rounded(begin_s + number * length_s)
-        match rng.randrange(5):
+        match rng.randrange(6):
             case 0:
                 groups = split(ground, 2)
                 faults.append(Partition(at_s=at_s, for_s=length_s, groups=groups))
             case 1 | 2:
                 faults += tangle(ground, at_s, length_s)
             case 3:
-                lonely = ground.anyone()
-                rest = tuple(name for name in ground.everyone if name != lonely)
-                faults.append(Partition(at_s=at_s, for_s=length_s, groups=(rest, (lonely,))))
+                faults.append(alone(ground, at_s, length_s, ground.anyone()))
+            case 4 if len(ground.exposure.peers) >= FEWEST["star"]:
+                faults.append(star(ground, at_s, length_s))
     return faults
+
+
+def alone(ground: Ground, at_s: Seconds, for_s: Seconds, lonely: PeerId) -> Fault:
+    """One peer is parted from all others."""
+    rest = tuple(name for name in ground.everyone if name != lonely)
+    return Partition(at_s=at_s, for_s=for_s, groups=(rest, (lonely,)))
+
+
+def star(ground: Ground, at_s: Seconds, for_s: Seconds, peer: PeerId | None = None) -> Fault:
+    """Peers reach one of them only, and that one learns what the others do not."""
+    exposure = ground.exposure
+    return shaped_partition(
+        "star", exposure.peers, at_s=at_s, for_s=for_s, peer=peer or ground.peer(),
+        bystanders=exposure.bystanders,
+    )  # fmt: skip
 
 
 def blackout(ground: Ground) -> list[Fault]:

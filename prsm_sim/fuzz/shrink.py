@@ -8,7 +8,9 @@ message. If the story is still long, fewer faults are tried under other seeds: h
 takes decides which faults are needed. "The same way" is the same oracle; another failure met on the
 way is a different bug and does not count.
 
-Every candidate is run, so what comes out really fails, and the number of runs is bounded.
+Every candidate is run, so what comes out really fails, and the number of runs is bounded. Where a
+plan stays within the scenario's fault model, candidates must too: two liars among seven peers are a
+finding, the same two among four are none.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,9 +24,10 @@ from prsm_sim.faults import BaseFault, Byzantine, Fault, Partition
 from prsm_sim.fuzz.merging import merged_plans
 from prsm_sim.fuzz.trial import Trial, run_trial
 from prsm_sim.parameters import build_parameters
-from prsm_sim.plan import Plan, dump_plan
+from prsm_sim.plan import Plan, broken_by, dump_plan
 from prsm_sim.recorder import to_json
 from prsm_sim.scenario import Scenario
+from prsm_sim.sim import Sim
 
 RUNS_LIMIT = 600
 """Candidates that are run at most."""
@@ -51,6 +54,10 @@ class Shrunk(msgspec.Struct, frozen=True, kw_only=True):
 
 class _OutOfRuns(Exception):
     """The bound on runs has been reached."""
+
+
+class _OutsideModel(UserError):
+    """A candidate breaks more peers than the world survives; whatever it finds says nothing."""
 
 
 class Shrinker:
@@ -82,6 +89,9 @@ class Shrinker:
         self._progress = progress
         self._oracle = trial.finding.oracle
         self._tried: set[bytes] = set()
+        world = Sim(trial.seed)
+        scenario.build(world, build_parameters(scenario.parameters, trial.parameters))
+        self._is_within = len(broken_by(trial.plan)) <= world.exposure.faulty
 
     def shrink(self) -> Shrunk:
         """Make the trial as small as it gets."""
@@ -112,10 +122,16 @@ class Shrinker:
             raise _OutOfRuns
         self._tried.add(candidate)
         self.runs += 1
+
+        def within(sim: Sim) -> Plan:
+            if self._is_within and len(broken_by(plan)) > sim.exposure.faulty:
+                raise _OutsideModel("this plan breaks too many peers")
+            return plan
+
         try:
             built = build_parameters(self.scenario.parameters, parameters)
             trial = run_trial(
-                self.scenario, built, seed, plan, events_limit=4 * self.best.events + 1000
+                self.scenario, built, seed, within, events_limit=4 * self.best.events + 1000
             )
         except UserError:  # such as a fault on a peer that the smaller world does not have
             return False

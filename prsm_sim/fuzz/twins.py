@@ -11,6 +11,7 @@ reach. Rounds are spans of time, because this package does not know what a round
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from prsm_sim.chance import exp, log
 from prsm_sim.exposure import Exposure
 from prsm_sim.faults import Byzantine, Fault, Partition
 from prsm_sim.faults.byzantine import Sides
+from prsm_sim.fuzz.ground import rounded
 from prsm_sim.fuzz.twins_scenarios import Round, Sets, Space, TwinsScenario, most_nodes, ordered
 from prsm_sim.treachery.twin import SECOND
 
@@ -38,6 +40,8 @@ __all__ = [
 ]
 
 _MOST_ROUNDS = 8
+_DIGITS = 9
+"""Of a time: enough that rounds end where the next ones begin, and no noise of multiplication."""
 _SHORTEST_SHARE = 1 / 100
 """The shortest round that is drawn, as a share of the longest."""
 
@@ -89,13 +93,15 @@ def plan_of(
     Raises:
         UserError: the scenario is for another number of peers than there are.
     """
+    peers = exposure.peers if names is None else names
+    if len(peers) != scenario.nodes:
+        raise UserError(
+            f"a Twins scenario for {scenario.nodes} nodes cannot be run by {len(peers)} peers; "
+            "give the world as many replicas as the scenario has nodes, such as by "
+            f"--set replicas={scenario.nodes}"
+        )
     if names is None:
         names = _names_by_leadership(scenario, exposure.peers)
-    if len(names) != scenario.nodes:
-        raise UserError(
-            f"a Twins scenario for {scenario.nodes} nodes cannot be run by {len(names)} peers; "
-            "give the world as many replicas as the scenario has nodes"
-        )
     cast = _Cast(scenario, tuple(names), exposure.bystanders, apart)
     return (*cast.twins(round_s), *cast.partitions(round_s))
 
@@ -130,7 +136,9 @@ class _Cast(NamedTuple):
                     for each in sets
                 )
                 yield Partition(
-                    at_s=_short(begin * round_s), for_s=_short(length * round_s), groups=groups
+                    at_s=rounded(begin * round_s, _DIGITS),
+                    for_s=rounded(length * round_s, _DIGITS),
+                    groups=groups,
                 )
             begin += length
 
@@ -146,7 +154,7 @@ class _Cast(NamedTuple):
             yield Byzantine(
                 peer=name,
                 behaviour="twin",
-                for_s=_short(len(sides) * round_s),
+                for_s=rounded(len(sides) * round_s, _DIGITS),
                 rounds=sides,
                 round_s=round_s,
                 accomplices=tuple(one for one in twins if one != name),
@@ -171,10 +179,6 @@ class _Cast(NamedTuple):
         return self._name(instance) + (SECOND if instance >= self.scenario.nodes else "")
 
 
-def _short(time_s: Seconds) -> Seconds:
-    return float(f"{time_s:.9g}")
-
-
 def twins_plan(exposure: Exposure, rng: Random) -> tuple[Fault, ...]:
     """One scenario, drawn: how many twins, which peers they are, and how each round is split.
 
@@ -193,11 +197,16 @@ def twins_plan(exposure: Exposure, rng: Random) -> tuple[Fault, ...]:
         Round(_drawn_sets(rng, nodes, twins, most_sets, quorum if rng.randrange(5) else 1))
         for _ in range(rng.randint(1, _MOST_ROUNDS))
     )
-    longest_s = exposure.heal_s / len(rounds)
-    round_s = float(f"{longest_s * exp(log(_SHORTEST_SHARE) * rng.random()):.4g}")
+    round_s = drawn_round_s(exposure, rng, len(rounds))
     names = rng.sample(exposure.peers, nodes)
     scenario = TwinsScenario(nodes, twins, rounds)
     return plan_of(scenario, exposure, round_s, names, apart=rng.randrange(3) > 0)
+
+
+def drawn_round_s(exposure: Exposure, rng: Random, rounds: int) -> Seconds:
+    """How long a round is: log-uniform, and all are over before the exposure wants all healed."""
+    longest_s = exposure.heal_s / rounds
+    return rounded(longest_s * exp(log(_SHORTEST_SHARE) * rng.random()))
 
 
 def _drawn_sets(rng: Random, nodes: int, twins: int, most_sets: int, quorum: int) -> Sets:
@@ -249,6 +258,12 @@ def read_twins(path: Path) -> TwinsFile:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file; check the path")
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _changed_ns: int) -> TwinsFile:
+    """What `read_twins` reads, once for each time that the file was written."""
     try:
         document = msgspec.json.decode(path.read_bytes(), type=_Document)
     except msgspec.DecodeError as error:

@@ -65,7 +65,7 @@ class Testimony(msgspec.Struct, frozen=True):
 
 
 def find_witness(scenario: Scenario[Any], bug: Bug, score: Score) -> tuple[Witness, Shrunk] | None:
-    """Shrink a bug's first kill; None: it was never killed."""
+    """Shrink a bug's first kill; None: it was never killed, or the code as it is fails as well."""
     if score.first is None:
         return None
     with applied(bug):
@@ -79,7 +79,7 @@ def find_witness(scenario: Scenario[Any], bug: Bug, score: Score) -> tuple[Witne
         parameters=trial.parameters,
         faults=dump_plan(trial.plan),
     )
-    return witness, shrunk
+    return (witness, shrunk) if hear(scenario, bug, witness).innocent else None
 
 
 def hear(scenario: Scenario[Any], bug: Bug, witness: Witness) -> Testimony:

@@ -162,37 +162,41 @@ class Blocking(Linked):
         return ()
 
 
-class Losing(Linked):
-    """A share is dropped."""
+class Sparing(Linked):
+    """Base of alterations that harm a share of the letters and spare the others."""
 
-    rank = 4
-
-    def __init__(self, fault: Loss, tally: Tally, draws: Draws, drop: Drop) -> None:
+    def __init__(self, fault: Loss | Corruption, tally: Tally, draws: Draws, drop: Drop) -> None:
         super().__init__(fault, tally, draws, drop)
         self._rate = fault.rate
 
     def strike(self, letter: Entry, rng: Stream) -> Iterable[Entry]:
-        """Drop it, or not."""
-        if rng.random() >= self._rate:
-            return (letter,)
+        """Harm it, or not."""
+        return (letter,) if rng.random() >= self._rate else self.harm(letter, rng)
+
+    def harm(self, letter: Entry, rng: Stream) -> Iterable[Entry]:
+        """What becomes of a letter that is not spared."""
+        raise NotImplementedError
+
+
+class Losing(Sparing):
+    """A share is dropped."""
+
+    rank = 4
+
+    def harm(self, letter: Entry, rng: Stream) -> Iterable[Entry]:
+        """Drop it."""
         self.tally.effect()
         self.drop("loss")
         return ()
 
 
-class Corrupting(Linked):
+class Corrupting(Sparing):
     """One bit of a share is flipped."""
 
     rank = 5
 
-    def __init__(self, fault: Corruption, tally: Tally, draws: Draws, drop: Drop) -> None:
-        super().__init__(fault, tally, draws, drop)
-        self._rate = fault.rate
-
-    def strike(self, letter: Entry, rng: Stream) -> Iterable[Entry]:
-        """Flip a bit, or not; an altered message that does not decode is dropped."""
-        if rng.random() >= self._rate:
-            return (letter,)
+    def harm(self, letter: Entry, rng: Stream) -> Iterable[Entry]:
+        """Flip a bit; an altered message that does not decode is dropped."""
         at, sender, receiver, message = letter
         try:
             altered = with_a_bit_flipped(message, rng)

@@ -84,13 +84,16 @@ class Wire:
 
     def carry(self, letter: Entry) -> None:
         """Take a letter over from its link, and push what becomes of it."""
-        letters = self._deviate(letter) if self._due else [letter]
+        letters = tuple(self._deviate(letter)) if self._due else (letter,)
         for alteration in self._alterations:
-            letters = [result for one in letters for result in alteration.alter(one)]
+            if len(letters) == 1:  # nearly always, and then it is a third of the price
+                letters = tuple(alteration.alter(letters[0]))
+            else:
+                letters = tuple(result for one in letters for result in alteration.alter(one))
         push = self._sim.env.queue.push
         for one in letters:
             push(one)
-        if not self.is_struck:
+        if not (self._alterations or self._waiting):
             self._sim.network_changed()  # that was the last deviation, and no other fault is left
 
     def _deviate(self, letter: Entry) -> list[Entry]:

@@ -7,14 +7,12 @@ their own: its `repr` is Python that makes it again, with a story inside, becaus
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from prsm_sim.fuzz.trial import EVENTS_LIMIT, Trial, run_trial
 from prsm_sim.parameters import build_parameters
 from prsm_sim.plan import Plan, dump_plan, read_plan
-from prsm_sim.registry import find_scenario
+from prsm_sim.registry import known_scenario
 from prsm_sim.scenario import Scenario
 from prsm_sim.schedule import format_fault, parse_schedule
 
@@ -120,7 +118,7 @@ def plan_of(plan: str | Sequence[Any]) -> Plan:
     if not any(isinstance(entry, str | Mapping) for entry in plan):
         return tuple(plan)
     plain = [e if isinstance(e, str | Mapping) else dump_plan((e,))[0] for e in plan]
-    return read_plan(plain, (), "plan")
+    return read_plan(plain, "plan")
 
 
 def plan_text(plan: Plan) -> str:
@@ -142,16 +140,4 @@ def scenario_of(target: Target) -> Scenario[Any]:
     Raises:
         UserError: there is none.
     """
-    if isinstance(target, Scenario):
-        return target
-    file = Path(target.partition(".py:")[0].removesuffix(".py") + ".py").absolute()
-    try:
-        changed_ns = file.stat().st_mtime_ns
-    except OSError:  # the name of an installed one, or no such file
-        changed_ns = 0
-    return _scenario(target, file, changed_ns)
-
-
-@lru_cache(maxsize=64)
-def _scenario(target: str, file: Path, changed_ns: int) -> Scenario[Any]:
-    return find_scenario(target).scenario
+    return target if isinstance(target, Scenario) else known_scenario(target, fresh=True)

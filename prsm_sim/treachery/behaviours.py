@@ -1,7 +1,6 @@
 """What Byzantine peers do, one class a behaviour (see `prsm_sim.faults.Byzantine`)."""
 
 from collections import Counter, deque
-from collections.abc import Iterator
 
 import msgspec
 
@@ -9,7 +8,14 @@ from prsm_sim.actor.actor import Actor
 from prsm_sim.actor.context import Context
 from prsm_sim.actor.types import Message, PeerId, Seconds
 from prsm_sim.treachery.conspiracy import key_of_message
-from prsm_sim.treachery.mutation import Mutation, Values, fields_of, is_signature, is_well_typed
+from prsm_sim.treachery.mutation import (
+    Mutation,
+    Values,
+    fields_of,
+    is_signature,
+    is_well_typed,
+    strings_in,
+)
 from prsm_sim.treachery.plot import Plot
 from prsm_sim.treachery.traitor import Outgoing, Traitor
 
@@ -180,7 +186,7 @@ class Forger(Liar):
         sim, fault = self.plot.sim, self.plot.fault
         exposure, rng = sim.exposure, self.plot.conspiracy.stream(key)
         peers = exposure.peers or (fault.peer, *sim.others(fault.peer))
-        named = set(_strings(message, fault.field))
+        named = set(strings_in(message, fault.field))
         if fault.peer in named:
             victims = [fault.peer]
         else:
@@ -232,18 +238,6 @@ class Stalker(Traitor):
         """Nothing leaves."""
         self.plot.struck()
         return ()
-
-
-def _strings(value: object, field: str, name: str = "") -> Iterator[str]:
-    """The strings in fields called `field` (empty: in any), also deep inside."""
-    if isinstance(value, msgspec.Struct):
-        for one in fields_of(type(value)):
-            yield from _strings(getattr(value, one.name), field, one.name)
-    elif isinstance(value, tuple):
-        for one in value:
-            yield from _strings(one, field, name)
-    elif isinstance(value, str) and field in ("", name):
-        yield value
 
 
 def _renamed(value: object, own: PeerId, other: PeerId, field: str, name: str = "") -> object:

@@ -10,7 +10,7 @@ one that this peer sent itself (a stale claim), or one flipped bit (garbage); tu
 swap elements; structs are descended into. Signatures are left alone: who re-signs decides on them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import lru_cache
 from types import NoneType
@@ -70,6 +70,18 @@ def is_well_typed(message: msgspec.Struct) -> bool:
         return False
     inside = (getattr(message, name) for name, _ in fields_of(type(message)))
     return all(is_well_typed(one) for one in inside if isinstance(one, Message))
+
+
+def strings_in(value: object, field: str = "", name: str = "") -> Iterator[str]:
+    """The strings in fields called `field` (empty: in any), also deep inside."""
+    if isinstance(value, msgspec.Struct):
+        for one in fields_of(type(value)):
+            yield from strings_in(getattr(value, one.name), field, one.name)
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from strings_in(one, field, name)
+    elif isinstance(value, str) and field in ("", name):
+        yield value
 
 
 class Values:

@@ -227,6 +227,6 @@ def variants(rng: Random) -> dict[str, Any]:
         "window": max(4, interval) * rng.choice((2, 4)),
         "tentative": interval > 0 and rng.random() < SHORTCUT_SHARE,
         "read_only": rng.random() < SHORTCUT_SHARE,
-        "timeout_links": 4.0 if long else rng.choice((2.0, 4.0, 4.0, 4.0, 8.0, 8.0, 8.0, 20.0)),
+        "timeout_links": 8.0 if long else rng.choice((2.0, 4.0, 4.0, 4.0, 8.0, 8.0, 8.0, 20.0)),
         "status_links": rng.choice((0.0, 40.0)),
     }

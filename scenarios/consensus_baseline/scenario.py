@@ -10,6 +10,7 @@ on top, is what a fuzzer strikes.
 from functools import cache
 
 from agents.consensus.byzantine import Equivocator, resign
+from agents.consensus.client import ConsensusClient
 from agents.consensus.lies import mutate
 from agents.consensus.replica import Replica
 from agents.consensus.rules import fault_limit
@@ -20,6 +21,7 @@ from prsm_sim.faults import Byzantine, Crash
 from prsm_sim.network import Network
 from prsm_sim.scenario import scenario
 from prsm_sim.world import World
+from scenarios.consensus_baseline.certificates import Certified
 from scenarios.consensus_baseline.key_value import KeyValueMachine
 from scenarios.consensus_baseline.limits import whole_after as find_whole_after
 from scenarios.consensus_baseline.oracles import oracles
@@ -50,6 +52,7 @@ class Baseline:
         self.wrapped = self.liars if p.behaviour in ("equivocate", "collude") else ()
         self.settings = settings_of(p)
         self.replicas: dict[PeerId, Replica] = {}
+        self.callers: dict[PeerId, ConsensusClient] = {}
         self.is_honest = cache(self._is_honest)
         """Whether a peer does what the protocol says; ask once all faults are scheduled."""
 
@@ -66,6 +69,14 @@ class Baseline:
         accomplices = self.liars if self.parameters.behaviour == "collude" else ()
         return Equivocator(replica, self.members, accomplices)
 
+    def client(self, name: PeerId, requests: int) -> Actor:
+        """A client that makes so many requests."""
+        p = self.parameters
+        keys = keys_for(p.clients)
+        caller = Caller(self.members, requests, p.timeout_s, p.rest_s, keys, self.settings)
+        self.callers[name] = caller.consensus
+        return caller
+
     def slots_open(self, name: PeerId) -> tuple[int, int]:
         """How many slots a replica has open, and how many it may have."""
         log = self.replicas[name].state.log
@@ -76,16 +87,10 @@ class Baseline:
         p, world = self.parameters, self.world
         for name in self.members:
             world.spawn(name, lambda name=name: self.replica(name))  # type: ignore[misc]
-        keys, settings = keys_for(p.clients), self.settings
         each, more = divmod(p.requests, p.clients)
         for number, name in enumerate(self.clients):
             count = each + (number < more)
-            world.spawn(
-                name,
-                lambda count=count: Caller(
-                    self.members, count, p.timeout_s, p.rest_s, keys, settings
-                ),  # type: ignore[misc]
-            )
+            world.spawn(name, lambda name=name, count=count: self.client(name, count))  # type: ignore[misc]
 
     def add_faults(self) -> None:
         """Who is down, who lies, and what a nemesis may do besides."""
@@ -149,6 +154,12 @@ def consensus_baseline(world: World, parameters: ConsensusBaselineParameters) ->
     baseline.add_peers()
     baseline.add_faults()
     whole_after = cache(lambda: find_whole_after(world.faults))
+    world.check(
+        Certified(
+            baseline.members, baseline.is_honest, baseline.replicas, baseline.callers,
+            reads_unordered=parameters.read_only,
+        )
+    )  # fmt: skip
     world.check(*oracles(baseline.is_honest, parameters, baseline.slots_open, whole_after))
     Report(world, baseline.members, baseline.is_honest, traffic)
     baseline.add_end()

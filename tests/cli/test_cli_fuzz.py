@@ -119,7 +119,7 @@ def test_the_report_is_for_people(prsm):
 
 
 def test_progress_in_a_log_is_lines(prsm, monkeypatch):
-    monkeypatch.setattr("prsm_sim.cli.fuzz.time.monotonic", iter(range(3, 10**6, 3)).__next__)
+    monkeypatch.setattr("prsm_sim.cli.long_work.time.monotonic", iter(range(3, 10**6, 3)).__next__)
     result = prsm("fuzz", "tally.py", "--seeds", "40", "--progress", "--for", "60s")
     lines = [line for line in result.stderr.splitlines() if " of 40 seeds" in line]
     assert len(lines) == 3

@@ -329,7 +329,7 @@ def _shape(world: World, name: PeerId) -> tuple[object, ...]:
     sent = len(world.queue)
     if name not in world.members:
         client = world.caller(name).client
-        return (sent, client.outstanding, dict(client._replies))
+        return (sent, client.outstanding, dict(client.replies))
     replica = world.replica(name)
     state = replica.state
     untouched = ("empty log", "no pre-prepare, prepares= commits=, certificate none")

@@ -21,6 +21,7 @@ from agents.consensus.messages import (
     PrePrepare,
     Reply,
     Request,
+    Stable,
     StableProof,
     StatePiece,
     ViewChange,
@@ -347,7 +348,8 @@ EXAMPLES: tuple[Message, ...] = (
     CERTIFICATES[0].pre_prepare, Prepare(0, 1, b"d", b"s"), Commit(0, 1, b"d", b"s"), CHANGES[0],
     NewView(1, CHANGES, tuple(one.pre_prepare for one in CERTIFICATES), b"s"),
     Checkpoint(4, b"d", b"s"), Entries((Entry(1, 1, (REQUEST,)), Entry(2, 2, ()))),
-    StatePiece(PROOF, (b"one", b"two"), 1, b"content"), Reply(0, 1, "client-0", b"result"),
+    StatePiece(PROOF, (b"one", b"two"), 1, b"content"), Stable(PROOF),
+    Reply(0, 1, "client-0", b"result"),
 )  # fmt: skip
 
 

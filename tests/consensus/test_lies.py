@@ -22,12 +22,14 @@ from agents.consensus.messages import (
     PrePrepare,
     Reply,
     Request,
+    Stable,
     StatePiece,
     ViewChange,
     batch_digest,
     pieces_digest,
 )
-from agents.consensus.verify import is_valid_certificate
+from agents.consensus.settings import Settings
+from agents.consensus.verify import is_valid_certificate, is_valid_proof
 from prsm_sim.actor import Message, encode
 
 T = TypeVar("T")
@@ -118,7 +120,7 @@ def test_certificates_left_out() -> None:
 @pytest.mark.parametrize("place", range(3))
 @pytest.mark.parametrize("which", range(len(lies.FALSE_CERTIFICATES)))
 def test_false_certificates(place: int, which: int) -> None:
-    told = lies.false_certificate(CHANGE, Scripted(place, which))
+    told = lies.false_certificate(CHANGE, Scripted(place, which, 1))
     assert told is not None
     true, false = CERTIFICATES[place], told.prepared[place]
     others = [one for number, one in enumerate(told.prepared) if number != place]
@@ -136,7 +138,55 @@ def test_false_certificates(place: int, which: int) -> None:
         (replace(order, view=order.view + 1), votes),
         (order, votes[:-1]),
         (order, (votes[0], votes[0])),
+        (replace(order, now_ms=order.now_ms + 1), votes),
     )[which]
+
+
+def test_a_certificate_of_other_requests_under_the_same_digest() -> None:
+    true = CERTIFICATES[1]
+    (asked,) = true.pre_prepare.requests
+    forged = replace(asked, operation=asked.operation + b"!")
+    false = lies._other_content(true, Scripted(0, 0))
+    assert false == replace(true, pre_prepare=replace(true.pre_prepare, requests=(forged,)))
+    assert not is_valid_certificate(DESK.ctx, DESK.state, false)
+
+
+@pytest.mark.parametrize("which", range(len(lies.FALSE_PROOFS)))
+def test_false_proofs_of_checkpoints(which: int) -> None:
+    desk = Desk(settings=Settings(checkpoint_interval=2))
+    true = desk.proof(4, b"digest")
+    assert is_valid_proof(desk.ctx, desk.state, true)
+    script = Scripted(which, 0)
+    told = lies.false_stable(Stable(true), script)
+    assert not is_valid_proof(desk.ctx, desk.state, told.proof)
+    signed = true.signatures
+    assert (
+        told.proof
+        == (
+            replace(true, signatures=signed[:-1]),
+            replace(true, signatures=(*signed[:-1], signed[0])),
+            replace(true, sequence=6),
+            replace(true, digest=sha256(b"digest").digest()),
+        )[which]
+    )
+    change = ViewChange(2, "replica-1", 4, (), stable=true)
+    start = lies.false_start(change, Scripted(which, 0))
+    assert start == replace(change, low=told.proof.sequence, stable=told.proof)
+    assert lies.false_start(CHANGE, Scripted()) is None
+
+
+def test_a_false_start_shows_no_certificate_below_it() -> None:
+    for place, low, left in ((2, 0, 3), (3, 1, 2), (4, 2, 1), (5, 4, 0)):
+        told = lies.other_low(CHANGE, Scripted(place))
+        assert told == replace(CHANGE, low=low, prepared=CERTIFICATES[3 - left :])
+
+
+def test_another_order_than_v_demands() -> None:
+    told = lies.other_order(BEGIN, Scripted(1))
+    old = ORDERS[1]
+    other = replace(old, now_ms=8, digest=batch_digest(8, old.requests))
+    assert told == replace(BEGIN, pre_prepares=(ORDERS[0], other, ORDERS[2]))
+    assert lies.other_order(replace(BEGIN, pre_prepares=()), Scripted()) is None
 
 
 def test_one_vote_too_few() -> None:

@@ -6,9 +6,13 @@ after, that only `mint` and `burn` change the supply, and that a refused call mo
 
 import functools
 
+from economy.linked import LinkedRefusal
 from economy.refusals import Refusal
 
-METHODS = ("transfer", "mint", "burn", "hold", "post", "void", "expire")
+METHODS = (
+    *("transfer", "transfer_linked", "mint", "burn", "hold", "post", "void", "expire"),
+    *("pass_time", "freeze", "unfreeze", "close", "require_minimum"),
+)
 
 
 def instrument(ledger_class):
@@ -29,7 +33,7 @@ def _checked(name, method):
         before = money_of(self)
         result = method(self, *arguments, **options)
         assert self.audit() is None, f"after {name}{arguments}: {self.audit()}"
-        if isinstance(result, Refusal):
+        if isinstance(result, Refusal | LinkedRefusal):
             assert money_of(self) == before, f"{name}{arguments} was refused and moved money"
         if name not in {"mint", "burn"}:
             assert self.totals().supply_units == before[2].supply_units, f"{name} made money"

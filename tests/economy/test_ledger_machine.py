@@ -332,3 +332,19 @@ class TestRestore:
         console.machine.apply(1, "alice", encode_operation(OPEN), 0)
         console.machine.restore(state)
         assert console.machine.facts() == ()
+
+
+def test_accounts_of_mechanisms_take_no_payments_from_clients(console):
+    console.ask("alice", OPEN)
+    console.ask("bob", PlaceHold("h", "boss", "10", 2_000))
+    before = dict(console.machine.ledger.balances)
+    for client, operation in (
+        ("alice", Transfer("k", "staking/bonds", "1")),
+        ("mint", Mint("k", "staking/bonds", "1")),
+        ("boss", PostHold("h", (("bob", "1"), ("pool/assets", "2")))),
+        ("boss", SettleQuery("q", (("staking/bonds", "1"),))),
+    ):
+        assert console.ask(client, operation) is Refusal.RESERVED_ACCOUNT
+    assert console.machine.ledger.balances == before
+    assert console.ask("alice", PostHold("h", (("pool/x", "1"),))) is Refusal.NOT_AUTHORISED
+    assert console.ask("boss", PostHold("h", (("carol", "10"),))) == Accepted()

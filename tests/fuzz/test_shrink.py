@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prsm_sim.faults import Byzantine, Crash, DelayMessage, Loss, Partition
 from prsm_sim.fuzz.campaign import Job, draw_trial
 from prsm_sim.fuzz.shrink import Shrinker, weaker_faults
-from prsm_sim.fuzz.trial import run_trial
+from prsm_sim.fuzz.trial import Finding, run_trial
 from prsm_sim.parameters import build_parameters
 from prsm_sim.registry import find_scenario
 
@@ -91,3 +92,24 @@ def test_weakening_comes_to_an_end(fault):
         type(fault).model_validate(weaker.model_dump())
         fault, steps = weaker, steps + 1
         assert steps < 200
+
+
+def test_what_is_within_the_fault_model_stays_within_it():
+    """Two liars of seven may not become two of four, where anything can be broken."""
+    scenario = find_scenario("consensus_baseline").scenario
+    plan = tuple(
+        Byzantine(peer=f"replica-{number}", behaviour="equivocate", accomplices=("replica-0",))
+        for number in (0, 1)
+    )
+    values = {"replicas": 7, "requests": 4, "link": "fixed:0.01"}
+    parameters = build_parameters(scenario.parameters, values)
+    sound = run_trial(scenario, parameters, 1, plan)
+    assert sound.finding is None
+    made_up = msgspec.structs.replace(sound, finding=Finding("agreement", "made up", 1.0))
+    shrinker = Shrinker(scenario, made_up)
+    four = {name: value for name, value in values.items() if name != "replicas"}
+    assert not shrinker._fails(plan, four)
+    beyond = run_trial(scenario, build_parameters(scenario.parameters, four), 1, plan)
+    assert not Shrinker(
+        scenario, msgspec.structs.replace(beyond, finding=Finding("agreement", "made up", 1.0))
+    )._is_within, "what began outside may go on there"

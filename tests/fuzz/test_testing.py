@@ -12,9 +12,10 @@ from hypothesis.database import InMemoryExampleDatabase
 from hypothesis.stateful import run_state_machine_as_test
 
 from prsm_sim.actor.errors import UserError
-from prsm_sim.faults import DropMessage, Loss
+from prsm_sim.faults import DropMessage, Loss, Partition
 from prsm_sim.fuzz.makers import partition, slow
 from prsm_sim.plan import dump_plan
+from prsm_sim.registry import known_scenario
 from prsm_sim.schedule import parse_schedule
 from prsm_sim.testing import (
     Case,
@@ -131,6 +132,24 @@ def test_a_file_is_imported_once_until_it_changes(tmp_path):
     os.utime(file, ns=(1, 1))
     assert scenario_of(str(file)) is not before
     assert scenario_of(str(file)).parameters().votes == 11
+
+
+def test_a_hunt_keeps_the_file_that_it_began_with(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(Path(TALLY).read_text())
+    before = known_scenario(str(file))
+    file.write_text("saved in the middle of a word, so no Python")
+    os.utime(file, ns=(1, 1))
+    assert known_scenario(str(file)) is before
+    with pytest.raises(UserError, match="SyntaxError"):
+        known_scenario(str(file), fresh=True)
+
+
+def test_a_plan_that_is_given_without_a_world_must_name_who_is_parted():
+    (fault,) = Case(TALLY, plan=["at 1 s partition halves of a b for 2 s"]).plan
+    assert fault == Partition(at_s=1.0, for_s=2.0, groups=(("a",), ("b",)))
+    with pytest.raises(UserError, match="plan: fault 2: "):
+        Case(TALLY, plan=["at 1 s crash a", "at 1 s partition halves for 2 s"])
 
 
 def test_plans_are_lines_mappings_or_faults():

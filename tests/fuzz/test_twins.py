@@ -17,6 +17,9 @@ from prsm_sim.actor import UserError
 from prsm_sim.chance import Stream
 from prsm_sim.exposure import Exposure
 from prsm_sim.faults import Byzantine, Partition
+from prsm_sim.fuzz.census import Census
+from prsm_sim.fuzz.ground import Ground
+from prsm_sim.fuzz.strategies import find_strategy
 from prsm_sim.fuzz.twins import (
     Round,
     TwinsScenario,
@@ -359,3 +362,30 @@ def test_a_bad_file_is_refused_with_the_place(tmp_path: Path, text: str, what: s
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         read_twins(tmp_path / "nothing.json")
+
+
+def test_a_file_of_scenarios_is_a_strategy_and_its_scenarios_come_by_turns() -> None:
+    strategy = find_strategy(f"twins:{EXAMPLE}")
+    scenarios = read_twins(EXAMPLE).scenarios
+    exposure = Exposure(peers=tuple("abcd"), faulty=1, heal_s=10.0)
+    for seed in range(6):
+        ground = Ground(exposure, {}, Census(), Stream(seed, "test"), seed=seed)
+        plan = strategy.draw(ground)
+        scenario = scenarios[seed % len(scenarios)]
+        (liar,) = [fault for fault in plan if isinstance(fault, Byzantine)]
+        assert plan == plan_of(scenario, exposure, liar.round_s)
+        assert liar.round_s * len(scenario.rounds) <= 10.0 * (1 + 1e-3)
+
+
+def test_a_file_for_another_number_of_peers_is_refused_with_the_way_out() -> None:
+    strategy = find_strategy(f"twins:{EXAMPLE}")
+    for count in (3, 5):
+        exposure = Exposure(peers=tuple("abcde")[:count], faulty=1, heal_s=10.0)
+        ground = Ground(exposure, {}, Census(), Stream(1, "test"))
+        with pytest.raises(UserError, match="--set replicas=4"):
+            strategy.draw(ground)
+
+
+def test_a_file_that_is_not_there_is_told_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file"):
+        find_strategy(f"twins:{tmp_path / 'nothing.json'}")

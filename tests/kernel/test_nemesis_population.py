@@ -18,6 +18,7 @@ from prsm_sim.faults import (
     shaped_partition,
     sides_of,
 )
+from prsm_sim.faults.shapes import FEWEST
 from tests.kernel.nemesis_parts import ALL_LINKS, NAMES, World
 
 
@@ -148,8 +149,8 @@ PEERS = st.integers(2, 12).map(lambda count: tuple(f"p{number}" for number in ra
 def test_every_shape_is_what_its_name_says(peers: tuple[str, ...]) -> None:
     count = len(peers)
     for shape in SHAPES:
-        if shape == "majorities-ring" and count < 4:
-            with pytest.raises(UserError, match="needs at least 4 peers"):
+        if count < FEWEST.get(shape, 2):
+            with pytest.raises(UserError, match=f"needs at least {FEWEST[shape]} peers"):
                 shaped_partition(shape, peers, at_s=0, for_s=1)
             continue
         partition = shaped_partition(shape, peers, at_s=1.0, for_s=2.0)
@@ -173,6 +174,9 @@ def test_every_shape_is_what_its_name_says(peers: tuple[str, ...]) -> None:
             case "bridge":
                 assert sizes.count(count) == (1 if count > 2 else 2)
                 assert sizes[0] <= count // 2 + 1
+            case "star":
+                assert seen[peers[0]] == {*peers}
+                assert sizes == [2] * (count - 1) + [count]
             case "majorities-ring":
                 assert all(size >= count // 2 + 1 for size in sizes)
                 assert len({frozenset(one) for one in seen.values()}) == count

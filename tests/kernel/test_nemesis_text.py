@@ -102,6 +102,7 @@ def test_a_line_is_a_fault_and_a_fault_is_that_line(line: str, fault: Fault) -> 
         ("majorities-ring", {}),
         ("bridge", {}),
         ("bridge d", {"peer": "d"}),
+        ("star d", {"peer": "d"}),
         ("primary-alone", {}),
         ("isolate-one replica-2", {"peer": "replica-2"}),
     ],

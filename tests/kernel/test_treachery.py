@@ -337,6 +337,29 @@ def test_adaptive_forgets_who_has_been_loud() -> None:
     assert max(second) == pytest.approx(30.0 + 17.3, abs=0.5)
 
 
+def test_who_is_ignored_is_ignored_whoever_passes_on_what_it_said() -> None:
+    sim = Sim(seed=1)
+    heard: list[Message] = []
+
+    class Listener(Actor):
+        @on(Message)
+        def hear(self, ctx: Context, sender: PeerId, message: Message) -> None:
+            heard.append(message)
+
+    class Relay(Actor):
+        def on_start(self, ctx: Context, recovered: bytes | None) -> None:
+            ctx.send("b", Ballot(1, b"", "c"))
+            ctx.send("b", Ballot(2, b"", "d"))
+            ctx.send("b", Remark(3, ("d", "c")))
+
+    sim.spawn("a", Relay)
+    sim.spawn("b", Listener)
+    sim.spawn("c", Actor)
+    sim.schedule(lie_of("b", "ignore", receivers=("c",)))
+    sim.run(until=1.0)
+    assert heard == [Ballot(2, b"", "d")]
+
+
 def test_ignore_is_deaf_to_all_or_to_some_contents_whoever_says_them() -> None:
     assembly = Assembly(lie_of("b", "ignore", types=("Ballot",)), speakers=("a", "c"))
     assert {type(one.message) for one in assembly.heard if one.receiver == "b"} == {Remark}

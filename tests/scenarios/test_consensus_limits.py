@@ -1,16 +1,20 @@
 """The oracles of memory and patience: what they let pass, and what they refuse."""
 
 import math
+from pathlib import Path
 
 import pytest
 
 from agents.consensus.facts import Executed
 from prsm_sim.faults import Byzantine, Crash, DropMessage, Loss
+from prsm_sim.fuzz.bugs import applied, load_bugs
 from prsm_sim.fuzz.trial import run_trial
 from prsm_sim.history import Invoked, Returned
 from prsm_sim.parameters import build_parameters
 from scenarios.consensus_baseline.limits import BoundedLog, NoStarvation, whole_after
 from scenarios.consensus_baseline.scenario import consensus_baseline
+
+SEEDED = Path(__file__).parents[2] / "benchmarks" / "bugs" / "pbft.yaml"
 
 
 def executed(peer: str, oracle: BoundedLog) -> str | None:
@@ -72,3 +76,20 @@ def test_a_primary_that_ignores_a_client_is_replaced_in_time(clients):
     assert trial.effects["byzantine ignore"] > 0
     assert trial.coverage["consensus: view change started"] > 0
     assert trial.finding is None
+
+
+def test_a_client_that_is_starved_for_ever_is_found():
+    """Where any execution resets the timers of backups, a primary that is deaf to one client stays
+    in office as long as others keep it busy."""
+    values = {"clients": 5, "requests": 100, "timeout_links": 8.0, "link": "exponential:0.01"}
+    parameters = build_parameters(consensus_baseline.parameters, values)
+    deaf = Byzantine(
+        peer="replica-0", behaviour="ignore", types=("Request",), receivers=("client-2",)
+    )
+    bug = load_bugs(SEEDED)["any-execution-resets-timer"]
+    sound = [run_trial(consensus_baseline, parameters, seed, (deaf,)) for seed in range(4)]
+    with applied(bug):
+        ill = [run_trial(consensus_baseline, parameters, seed, (deaf,)) for seed in range(4)]
+    assert all(trial.finding is None for trial in sound)
+    assert [trial.finding.oracle for trial in ill if trial.finding] == ["no starvation"] * 4
+    assert all("client-2 waits" in trial.finding.what for trial in ill if trial.finding)

@@ -16,6 +16,7 @@ from prsm_sim.cli.main import main
 from prsm_sim.intervals import bootstrap_quantiles, share, welch
 from prsm_sim.validation import Claim, equal, equal_real, within
 from scenarios.consensus_baseline import closed_forms, monte_carlo, validation
+from scenarios.consensus_baseline.certificates import Certified
 from scenarios.consensus_baseline.validation import Case, Extent
 
 TINY = Extent(
@@ -44,6 +45,13 @@ def test_the_shipped_protocol_holds_every_claim(monkeypatch: pytest.MonkeyPatch)
     assert sum(claim.interval is not None for claim in claims) == 2 * 6 + 3 - 1
 
 
+@pytest.fixture
+def uncertified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No oracle of certificates, which would see at once what else is to find out later."""
+    monkeypatch.setattr(Certified, "observe", lambda self, time_s, peer, fact: None)
+
+
+@pytest.mark.usefixtures("uncertified")
 def test_a_quorum_that_is_one_short_is_found_by_the_latencies_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -52,6 +60,7 @@ def test_a_quorum_that_is_one_short_is_found_by_the_latencies_alone(
     assert "n = 4, exponential:1.0: commit latency, mean, s" in found
 
 
+@pytest.mark.usefixtures("uncertified")
 def test_a_client_that_takes_one_reply_is_found_by_the_latencies_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -82,6 +91,7 @@ def test_a_message_too_many_is_found_by_the_closed_forms(monkeypatch: pytest.Mon
     assert failures(list(closed_forms.undisturbed(4, 1.0))) == ["n = 4: messages with the client's"]
 
 
+@pytest.mark.usefixtures("uncertified")
 def test_a_quorum_of_2f_plus_1_fails_where_n_is_not_3f_plus_1(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,0 +1,1 @@
+"""A queue of jobs in front of compute servers, known in closed form."""

@@ -1,0 +1,1 @@
+"""Answers of the economy that are known otherwise: theory, and the claims that compare."""

@@ -1,0 +1,1 @@
+"""Random exchange of money, whose equilibria are known in closed form."""
