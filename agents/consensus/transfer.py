@@ -104,6 +104,8 @@ class Transfer:
 
     def on_piece(self, ctx: Context, sender: PeerId, message: StatePiece) -> bool:
         """Take in a proved piece; return whether the state is complete and now ours."""
+        if self.checkpoints.proven is None:
+            self._stop(ctx)  # we have caught up by ourselves meanwhile, perhaps beyond it
         if self.target is None or sender not in self.state.other_set:
             return False
         if not self._is_wanted(ctx, message):

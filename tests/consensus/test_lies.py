@@ -143,11 +143,16 @@ def test_false_certificates(place: int, which: int) -> None:
 
 
 def test_a_certificate_of_other_requests_under_the_same_digest() -> None:
-    true = CERTIFICATES[1]
-    (asked,) = true.pre_prepare.requests
-    forged = replace(asked, operation=asked.operation + b"!")
-    false = lies._other_content(true, Scripted(0, 0))
-    assert false == replace(true, pre_prepare=replace(true.pre_prepare, requests=(forged,)))
+    true = replace(CERTIFICATES[1], pre_prepare=ORDER)
+    forged = replace(ONE, operation=ONE.operation + b"!")
+    script = Scripted(0, 0)
+    false = lies._other_content(true, script)
+    assert script.asked == [2, 2]
+    assert false == replace(true, pre_prepare=replace(ORDER, requests=(forged, TWO, THREE)))
+    bare = replace(true, pre_prepare=replace(ORDER, requests=()))
+    later = replace(bare, pre_prepare=replace(ORDER, requests=(), now_ms=1001))
+    assert lies._other_content(bare, Scripted()) == later
+    false = lies._other_content(CERTIFICATES[1], Scripted(0, 0))
     assert not is_valid_certificate(DESK.ctx, DESK.state, false)
 
 
@@ -176,9 +181,25 @@ def test_false_proofs_of_checkpoints(which: int) -> None:
 
 
 def test_a_false_start_shows_no_certificate_below_it() -> None:
-    for place, low, left in ((2, 0, 3), (3, 1, 2), (4, 2, 1), (5, 4, 0)):
-        told = lies.other_low(CHANGE, Scripted(place))
-        assert told == replace(CHANGE, low=low, prepared=CERTIFICATES[3 - left :])
+    far = replace(CHANGE, low=5)
+    for place, low, left in (
+        (0, 1, 2), (1, 3, 0), (2, 4, 0), (3, 6, 0), (4, 7, 0), (5, 9, 0), (6, 13, 0),
+    ):  # fmt: skip
+        told = lies.other_low(far, Scripted(place))
+        assert told == replace(far, low=low, prepared=CERTIFICATES[3 - left :])
+    assert lies.other_low(CHANGE, Scripted(0)) == CHANGE, "there is nothing below nothing"
+    proof = Desk(settings=Settings(checkpoint_interval=2)).proof(2, b"digest")
+    holding = replace(CHANGE, low=2, stable=proof)
+    start = lies.false_start(holding, Scripted(0))
+    assert start == replace(
+        holding, stable=replace(proof, signatures=proof.signatures[:-1]), prepared=CERTIFICATES[2:]
+    )
+
+
+@pytest.mark.parametrize(("place", "ahead"), [(0, 2), (1, 4), (2, 8)])
+def test_a_proof_under_a_later_number(place: int, ahead: int) -> None:
+    proof = DESK.proof(4, b"digest")
+    assert lies._later_proof(proof, Scripted(place)) == replace(proof, sequence=4 + ahead)
 
 
 def test_another_order_than_v_demands() -> None:

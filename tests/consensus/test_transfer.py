@@ -388,3 +388,28 @@ def test_checkpoint_messages_of_a_stranger_are_ignored() -> None:
     desk = Desk(settings=EVERY_2)
     desk.hear("stranger", Checkpoint(2, b"d", b""))
     assert desk.replica.checkpoints._votes == {}
+
+
+def test_a_state_that_comes_after_the_replica_has_caught_up_by_itself_takes_nothing_back() -> None:
+    """Found at one seed of 72,080: the old state was installed and its journal had a gap."""
+    _, old, old_held = donor(6)
+    _, new, _ = donor(8)
+    desk = Desk(settings=EVERY_2)
+    desk.hear(0, Stable(old))
+    assert desk.replica.transfer.target == old
+    for replica in (0, 3):  # with its own vote that will be a quorum
+        desk.hear(replica, desk.checkpoint(replica, 8, new.digest))
+    orders = [desk.pre_prepare(number) for number in range(1, 13)]
+    entries = tuple(Entry(one.sequence, one.now_ms, one.requests) for one in orders)
+    for replica in (0, 3):
+        for start in range(0, 12, 4):
+            desk.hear(replica, Entries(entries[start : start + 4]))
+    log = desk.state.log
+    executed = log.executed
+    assert executed > 8
+    assert log.low == 8
+    desk.hear(2, pieces_of(old, old_held)[0])
+    assert (log.low, log.executed) == (8, executed)
+    assert [entry.sequence for entry in log.journal] == list(range(9, executed + 1))
+    assert desk.emitted(StateTransferred) == []
+    assert desk.replica.transfer.target is None

@@ -40,6 +40,13 @@ def test_most_stories_are_short():
     assert len(short) >= 0.8 * len(FILE.witnesses)
 
 
+def test_a_state_that_comes_too_late_takes_nothing_back():
+    """A campaign over the code as it is found this at one seed of 72,080."""
+    trial = draw_trial(Job(scenario=FILE.scenario, strategy="swarm"), 66385)
+    assert trial.finding is None
+    assert trial.coverage["consensus: state transfer begun"] > 0
+
+
 def test_a_primary_that_lacks_votes_of_replicas_in_a_later_view_gives_up_its_own():
     """A campaign over the code as it is found this at two seeds: the client waited for ever."""
     for seed in (27664, 28458):
