@@ -313,3 +313,19 @@ def test_messages_of_a_later_view_are_set_aside_within_a_bound_and_of_an_earlier
     assert desk.hear(2, desk.prepare(2, order)) == []
     assert desk.hear(2, desk.commit(order, 2)) == []
     assert not desk.state.log.slots
+
+
+def test_pbft_4_2_a_batch_holds_no_more_requests_than_the_limit_and_leaves_none_behind() -> None:
+    desk = Desk(me=0, settings=Settings(batch_limit=2, in_flight_limit=1))
+    asked = [desk.request(1, client) for client in "abcdef"]
+    for request in asked:
+        desk.hear(request.client, request)
+    sizes = []
+    for sequence in range(1, 5):
+        orders = {one for _, one in desk.sent(PrePrepare) if one.sequence == sequence}
+        (order,) = orders
+        sizes.append([request.client for request in order.requests])
+        for backup in (1, 2):
+            desk.hear(backup, desk.prepare(backup, order))
+            desk.hear(backup, desk.commit(order, backup))
+    assert sizes == [["a"], ["b", "c"], ["d", "e"], ["f"]]
