@@ -8,16 +8,18 @@ import click
 from prsm_sim.cli.long_work import Line
 from prsm_sim.cli.sweep import (
     default_name,
+    first_seed_option,
     leave,
     level_option,
     on_option,
+    out_option,
     run_study,
     set_option,
     study_of,
     tell_failures,
     workers_option,
 )
-from prsm_sim.cli.target import SEEDS, json_option, progress_option
+from prsm_sim.cli.target import json_option, progress_option
 
 if TYPE_CHECKING:
     from prsm_sim.sweep.sensitivity import Sensitivity
@@ -38,14 +40,11 @@ if TYPE_CHECKING:
               help="Blocks of samples: D + 1 points each, with sobol D + 2.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=4, show_default=True,
               help="Replicas at each point; the metric there is their mean.")  # fmt: skip
-@click.option("--first-seed", type=SEEDS, default=0, show_default=True)
+@first_seed_option
 @set_option
 @workers_option
 @on_option
-@click.option(
-    "--out", "folder", type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the study; a study that was stopped is taken up again there.",
-)  # fmt: skip
+@out_option
 @level_option
 @progress_option
 @json_option
@@ -79,7 +78,7 @@ def sensitivity(
     place_of = folder or Path("studies") / default_name(study)
     outcomes, stopped = run_study(study, place_of, place, workers, Line(progress))
     tell_failures(outcomes)
-    failed = any(one.status not in ("pass", "inconclusive") for one in outcomes)
+    failed = not all(one.is_good for one in outcomes)
     if stopped:
         note(f"{len(outcomes)} of {study.tasks} replicas; the same command goes on")
         leave(stopped=True, failed=failed)

@@ -30,6 +30,11 @@ seeds_option = click.option(
     "--seeds", type=click.IntRange(2), default=10, show_default=True,
     help="Replicas at each point; every point gets the same seeds.",
 )  # fmt: skip
+first_seed_option = click.option("--first-seed", type=SEEDS, default=0, show_default=True)
+out_option = click.option(
+    "--out", "folder", type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the study; a study that was stopped is taken up again there.",
+)  # fmt: skip
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Fix a parameter everywhere."
 )
@@ -49,14 +54,11 @@ level_option = click.option(
     help="Vary a parameter: a,b,c or low..high:count (…:count* for equal multiples).",
 )  # fmt: skip
 @seeds_option
-@click.option("--first-seed", type=SEEDS, default=0, show_default=True)
+@first_seed_option
 @set_option
 @workers_option
 @on_option
-@click.option(
-    "--out", "folder", type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the study; a study that was stopped is taken up again there.",
-)  # fmt: skip
+@out_option
 @metric_option
 @level_option
 @progress_option
@@ -112,7 +114,7 @@ def sweep(
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @seeds_option
-@click.option("--first-seed", type=SEEDS, default=0, show_default=True)
+@first_seed_option
 @set_option
 @click.option("--set-a", "only_first", multiple=True, metavar="NAME=VALUE", help="Only in A.")
 @click.option("--set-b", "only_second", multiple=True, metavar="NAME=VALUE", help="Only in B.")
@@ -163,7 +165,7 @@ def compare(
         line.close()
     rows = compare_outcomes(found[0], found[1], level)
     rows = [row for row in rows if not metrics or row.metric in metrics]
-    failed = [sum(one.status not in ("pass", "inconclusive") for one in each) for each in found]
+    failed = [sum(not one.is_good for one in each) for each in found]
     if as_json:
         print_json({"a": first, "b": second, "seeds": seeds, "failed": failed, "metrics": rows})
     else:
@@ -244,9 +246,8 @@ def run_study(
 def tell_failures(outcomes: "Sequence[Outcome]", most: int = 3) -> None:
     """Say on stderr what went wrong, and how to see it again."""
     from prsm_sim.cli.output import note
-    from prsm_sim.sweep.analysis import GOOD
 
-    broken = [one for one in outcomes if one.status not in GOOD]
+    broken = [one for one in outcomes if not one.is_good]
     for one in broken[:most]:
         where = " ".join(f"--set {override}" for override in one.point)
         note(f"seed {one.seed} {where}: {one.status}: {one.failure}")

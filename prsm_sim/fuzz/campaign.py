@@ -7,12 +7,10 @@ its name, as another process on another day would.
 """
 
 import gc
-import multiprocessing
-import signal
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +29,7 @@ from prsm_sim.parameters import build_parameters
 from prsm_sim.plan import Plan, broken_by
 from prsm_sim.registry import known_scenario
 from prsm_sim.sim import Sim
+from prsm_sim.workers import in_order, worker_pool
 
 COLLECT_EVERY = 8
 """Worlds that may lie about before they are collected."""
@@ -221,15 +220,13 @@ class Campaign:
 
     def _together(self) -> Generator["Block", None, None]:
         pool = worker_pool(self.workers)
-        waiting: deque[Future[Block]] = deque()
-        blocks = self._blocks()
         try:
-            for seeds in blocks:
-                waiting.append(pool.submit(run_block, self.job, seeds, self.keep_going))
-                if len(waiting) > 2 * self.workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            yield from in_order(
+                self._blocks(),
+                2 * self.workers + 1,
+                lambda seeds: pool.submit(run_block, self.job, seeds, self.keep_going),
+                Future.result,
+            )
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -294,18 +291,3 @@ def _own_garbage() -> Iterator[None]:
     finally:
         gc.unfreeze()
         gc.enable()
-
-
-def worker_pool(workers: int) -> ProcessPoolExecutor:
-    """Processes that leave Ctrl-C to this one.
-
-    Forked, where that exists: such a worker starts at once, with everything imported.
-    """
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts)
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C goes to all processes of a terminal; the parent alone decides what it means."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -17,8 +17,9 @@ import msgspec
 from scipy.stats import beta
 
 from prsm_sim.fuzz.bugs import Bug
-from prsm_sim.fuzz.campaign import Job, trials, worker_pool
+from prsm_sim.fuzz.campaign import Job, trials
 from prsm_sim.fuzz.trial import Trial
+from prsm_sim.workers import worker_pool
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,9 +15,6 @@ from scipy import stats
 from prsm_sim.sweep.design import Point
 from prsm_sim.sweep.study import Outcome
 
-GOOD = ("pass", "inconclusive")
-"""Statuses of replicas whose metrics count."""
-
 
 class Estimate(msgspec.Struct, frozen=True):
     """A mean over seeds.
@@ -81,7 +78,7 @@ def summarise(outcomes: Sequence[Outcome], level: float = 0.95) -> list[PointSum
 
 
 def _summary(point: Point, outcomes: Sequence[Outcome], level: float) -> PointSummary:
-    good = [one for one in outcomes if one.status in GOOD]
+    good = [one for one in outcomes if one.is_good]
     names = sorted({name for one in good for name in one.metrics})
     metrics = {
         name: estimate([one.metrics[name] for one in good if name in one.metrics], level)

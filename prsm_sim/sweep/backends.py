@@ -5,15 +5,14 @@ that is stopped has done its first tasks and not some here and there. Which back
 seen in the results.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from importlib import import_module
 from typing import Any
 
 from prsm_sim.actor.errors import UserError
-from prsm_sim.fuzz.campaign import worker_pool
 from prsm_sim.sweep.study import Outcome, Study, run_task
+from prsm_sim.workers import in_order, worker_pool
 
 BLOCK = 8
 """Tasks that a worker takes at a time, at most."""
@@ -60,7 +59,7 @@ def _here(study: Study, numbers: Sequence[int]) -> Blocks:
 def _processes(study: Study, numbers: Sequence[int], workers: int) -> Blocks:
     pool: ProcessPoolExecutor = worker_pool(workers)
     try:
-        yield from _in_order(
+        yield from in_order(
             blocks_of(numbers, workers),
             AHEAD * workers,
             lambda block: pool.submit(run_block, study, block),
@@ -85,7 +84,7 @@ def _ray(place: str, study: Study, numbers: Sequence[int], workers: int) -> Bloc
             raise UserError(f"--on {place}: no cluster answers there; check the address") from error
     try:
         remote = ray.remote(run_block)
-        yield from _in_order(
+        yield from in_order(
             blocks_of(numbers, workers),
             AHEAD * workers,
             lambda block: remote.remote(study, list(block)),
@@ -93,19 +92,3 @@ def _ray(place: str, study: Study, numbers: Sequence[int], workers: int) -> Bloc
         )
     finally:
         ray.shutdown()
-
-
-def _in_order(
-    blocks: Sequence[Sequence[int]],
-    most: int,
-    submit: Callable[[Sequence[int]], Any],
-    result: Callable[[Any], list[Outcome]],
-) -> Blocks:
-    """Submit blocks, at most so many ahead, and yield their results in order."""
-    waiting: deque[Any] = deque()
-    for block in blocks:
-        waiting.append(submit(block))
-        if len(waiting) >= most:
-            yield result(waiting.popleft())
-    while waiting:
-        yield result(waiting.popleft())

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 import msgspec
 from scipy import stats
 
-from prsm_sim.sweep.analysis import GOOD
 from prsm_sim.sweep.study import Outcome
 
 
@@ -53,30 +52,39 @@ def compare(
         second: of the other, with the same seeds.
         level: how sure all claims together shall be.
     """
-    by_seed = {one.seed: one for one in first if one.status in GOOD}
-    pairs = [
-        (by_seed[one.seed].metrics, one.metrics)
-        for one in second
-        if one.status in GOOD and one.seed in by_seed
-    ]
-    names = sorted({name for a, b in pairs for name in a if name in b})
-    rows = [_paired(name, [(a[name], b[name]) for a, b in pairs if name in a and name in b])
-            for name in names]  # fmt: skip
-    adjusted = holm([row.p for row in rows])
-    tested = sum(row.p is not None for row in rows)
-    return [
-        _widened(row, p, level, tested, [b[row.metric] - a[row.metric] for a, b in pairs
-                                         if row.metric in a and row.metric in b])
-        for row, p in zip(rows, adjusted, strict=True)
-    ]  # fmt: skip
+    by_seed = {one.seed: one for one in first if one.is_good}
+    pairs: dict[str, list[tuple[float, float]]] = {}
+    for one in second:
+        if one.is_good and one.seed in by_seed:
+            before = by_seed[one.seed].metrics
+            for name, value in one.metrics.items():
+                if name in before:
+                    pairs.setdefault(name, []).append((before[name], value))
+    names = sorted(pairs)
+    differences = [[b - a for a, b in pairs[name]] for name in names]
+    p_values = [None if len(ones) < 2 else _p_value(ones) for ones in differences]
+    tested = sum(p is not None for p in p_values)
+    rows = zip(names, differences, holm(p_values), strict=True)
+    return [_row(name, pairs[name], ones, p, level, tested) for name, ones, p in rows]
 
 
-def _paired(name: str, pairs: Sequence[tuple[float, float]]) -> Difference:
+def _row(
+    name: str,
+    pairs: Sequence[tuple[float, float]],
+    differences: Sequence[float],
+    p: float | None,
+    level: float,
+    tested: int,
+) -> Difference:
+    """A metric's difference; its interval holds together with those of all that are tested."""
     count = len(pairs)
     first = math.fsum(a for a, _ in pairs) / count
     second = math.fsum(b for _, b in pairs) / count
-    p = None if count < 2 else _p_value([b - a for a, b in pairs])
-    return Difference(name, count, first, second, None, None, p, False)
+    if p is None:
+        return Difference(name, count, first, second, None, None, None, False)
+    mean, error = _error(differences)
+    half = float(stats.t.isf((1 - level) / (2 * tested), count - 1)) * error
+    return Difference(name, count, first, second, mean - half, mean + half, p, p < 1 - level)
 
 
 def _error(differences: Sequence[float]) -> tuple[float, float]:
@@ -93,19 +101,6 @@ def _p_value(differences: Sequence[float]) -> float:
     if error == 0.0:
         return 1.0 if mean == 0.0 else 0.0
     return float(2 * stats.t.sf(abs(mean) / error, len(differences) - 1))
-
-
-def _widened(
-    row: Difference, p: float | None, level: float, tested: int, differences: Sequence[float]
-) -> Difference:
-    if p is None:
-        return row
-    mean, error = _error(differences)
-    tail = (1 - level) / (2 * tested)
-    half = float(stats.t.isf(tail, len(differences) - 1)) * error
-    return msgspec.structs.replace(
-        row, low=mean - half, high=mean + half, p=p, differs=p < 1 - level
-    )
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -22,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 
 from prsm_sim.actor.errors import UserError
-from prsm_sim.sweep.analysis import GOOD
 from prsm_sim.sweep.design import Point
 from prsm_sim.sweep.study import Outcome
 
@@ -210,7 +209,7 @@ def values_at(outcomes: Sequence[Outcome], seeds: int, metric: str) -> list[floa
     """
     found: list[float | None] = []
     for start in range(0, len(outcomes), seeds):
-        good = [one for one in outcomes[start : start + seeds] if one.status in GOOD]
+        good = [one for one in outcomes[start : start + seeds] if one.is_good]
         here = [one.metrics[metric] for one in good if metric in one.metrics]
         found.append(sum(here) / len(here) if here else None)
     if outcomes and all(value is None for value in found):

@@ -81,6 +81,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     events: int = 0
     metrics: dict[str, float] = {}
 
+    @property
+    def is_good(self) -> bool:
+        """Whether its metrics count: it did not fail."""
+        return self.status in ("pass", "inconclusive")
+
 
 def run_task(study: Study, number: int) -> Outcome:
     """Run one replica. A replica that fails is an outcome as well, never a missing one."""
