@@ -31,6 +31,11 @@ def is_reserved(account: str) -> bool:
     return "/" in account
 
 
+def is_account_of(account: str, mechanism: str) -> bool:
+    """Whether an account is the own of the mechanism of this name."""
+    return account.startswith(mechanism + "/")
+
+
 class Status(Enum):
     """Whether money may leave and enter an account."""
 

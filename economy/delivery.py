@@ -26,6 +26,7 @@ from heapq import heapify, heappop, heappush
 
 import msgspec
 
+from economy.accounts import is_account_of
 from economy.claims import Claims
 from economy.delivery_state import (
     Delivery,
@@ -91,7 +92,7 @@ class Deliveries:
     ) -> DeliveryOpened | Refusal:
         """Pay into escrow for something that `seller` has agreed to deliver by `due_ms`."""
         self.expire(now_ms)
-        if any(account.startswith(self.name + "/") for account in (buyer, seller)):
+        if any(is_account_of(account, self.name) for account in (buyer, seller)):
             return Refusal.RESERVED_ACCOUNT
         if seller == buyer or arbiter in (buyer, seller):
             return Refusal.SAME_ACCOUNT

@@ -23,6 +23,7 @@ from typing import Final
 
 import msgspec
 
+from economy.accounts import is_reserved
 from economy.genesis import TREASURY
 from economy.history import BalanceHistory
 from economy.ledger import DAY_MS, Ledger
@@ -235,7 +236,7 @@ class Dividends:
         return self.ledger.history
 
     def _takes_part(self, account: str) -> bool:
-        if "/" in account or account in self.parameters.excluded:
+        if is_reserved(account) or account in self.parameters.excluded:
             return False
         return self.ledger.accounts.why_not_enter(account) is None
 

@@ -28,6 +28,7 @@ from collections import deque
 
 import msgspec
 
+from economy.accounts import is_account_of
 from economy.exchange_books import ExchangeBooks, restore_books
 from economy.ledger import Ledger
 from economy.order_book import reached
@@ -91,7 +92,7 @@ class Exchange:
             now_ms: ledger time.
         """
         self.expire(now_ms)
-        if request.account.startswith(self.name + "/"):
+        if is_account_of(request.account, self.name):
             return Refusal.RESERVED_ACCOUNT
         refusal = why_malformed(request, self.parameters, self._most, now_ms)
         if refusal is not None:

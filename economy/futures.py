@@ -22,7 +22,7 @@ then and there; `clearing` has the rules of that day.
 
 import msgspec
 
-from economy.accounts import Status
+from economy.accounts import Status, is_account_of
 from economy.claims import Claims
 from economy.clearing import Marked, liquidate, tear_up, vary
 from economy.futures_state import (
@@ -173,7 +173,7 @@ class Futures:
             return series
         if buyer == seller:
             return Refusal.SAME_ACCOUNT
-        if any(account.startswith(self.name + "/") for account in (buyer, seller)):
+        if any(is_account_of(account, self.name) for account in (buyer, seller)):
             return Refusal.RESERVED_ACCOUNT
         if not 0 < units <= self.ledger.parameters.cap_units:
             return Refusal.INVALID_AMOUNT

@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from economy.accounts import is_account_of
 from economy.claims import Claims, decode_claims
 from economy.constant_product import (
     Liquidity,
@@ -120,7 +121,7 @@ class Pool:
         return self._exchange(account, side, in_units, out_units)
 
     def _why_not(self, account: str, units: int) -> Refusal | None:
-        if account.startswith(self.name + "/"):
+        if is_account_of(account, self.name):
             return Refusal.RESERVED_ACCOUNT
         if units <= 0:
             return Refusal.INVALID_AMOUNT
@@ -162,7 +163,7 @@ class Pool:
             asset_units: the most to bring.
             least_shares: refuse if it gives fewer; at least 1 is always asked for.
         """
-        if account.startswith(self.name + "/"):
+        if is_account_of(account, self.name):
             return Refusal.RESERVED_ACCOUNT
         if money_units <= 0 or asset_units <= 0:
             return Refusal.INVALID_AMOUNT
@@ -196,7 +197,7 @@ class Pool:
         self, account: str, shares: int, least_money_units: int = 0, least_asset_units: int = 0
     ) -> Liquidity | Refusal:
         """Redeem shares for their part of both reserves, rounded down."""
-        if account.startswith(self.name + "/"):
+        if is_account_of(account, self.name):
             return Refusal.RESERVED_ACCOUNT
         if shares <= 0:
             return Refusal.INVALID_AMOUNT

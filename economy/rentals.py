@@ -27,6 +27,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from economy.accounts import is_account_of
 from economy.ledger_parameters import DAY_MS
 from economy.listings import RentalKind
 from economy.money import ftns, split
@@ -149,7 +150,7 @@ class MarketplaceParameters(msgspec.Struct, frozen=True):
 
     def why_not_trade(self, party: str) -> Refusal | None:
         """Why `party` may neither sell nor rent, or None: no one is judge in his own cause."""
-        if party.startswith(f"{self.name}/"):
+        if is_account_of(party, self.name):
             return Refusal.RESERVED_ACCOUNT
         return Refusal.NOT_AUTHORISED if party == self.arbiter else None
 

@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from economy.accounts import is_account_of
 from economy.ledger import DAY_MS, Ledger
 from economy.refusals import Refusal
 from economy.slashing import Offence, Slashed, assess
@@ -27,10 +28,10 @@ from economy.staking_books import Books, encode_books, restore_books
 from economy.staking_terms import Bond, Stake, StakingParameters, Tier, Unbonding
 from prsm_sim.actor import RemoteProtocolError
 
-PREFIX: Final = "staking/"
-BONDS: Final = PREFIX + "bonds"
+NAME: Final = "staking"
+BONDS: Final = NAME + "/bonds"
 """The ledger account of all stakes."""
-RESERVE: Final = PREFIX + "reserve"
+RESERVE: Final = NAME + "/reserve"
 """The ledger account that pays the yield."""
 
 
@@ -65,7 +66,7 @@ class Staking:
 
     def bond(self, owner: str, units: int, lock_days: int, now_ms: int) -> Bond | Refusal:
         """Stake `units` of `owner`'s, locked for `lock_days` from now (0: not at all)."""
-        if owner.startswith(PREFIX):
+        if is_account_of(owner, NAME):
             return Refusal.RESERVED_ACCOUNT
         if not 0 <= lock_days <= self.parameters.longest_lock_days:
             return Refusal.INVALID_FIGURE
@@ -166,7 +167,7 @@ class Staking:
         known = self.books.slashes.get(offence.name)
         if known is not None:
             return Refusal.ALREADY_SLASHED if known.offence == offence else Refusal.ID_TAKEN
-        if reporter.startswith(PREFIX):
+        if is_account_of(reporter, NAME):
             return Refusal.RESERVED_ACCOUNT
         now_ms = max(now_ms, self.books.now_ms)
         stake = self.books.stakes.get(offence.offender)
