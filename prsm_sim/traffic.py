@@ -8,6 +8,7 @@ broadcast is counted by one addition.
 
 from collections import Counter
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from prsm_sim.actor.types import Message, PeerId
@@ -52,6 +53,9 @@ def counted(traffic: Traffic, hot: dict[str, Any]) -> dict[str, Any]:
 def overheard(ear: Ear, hot: dict[str, Any]) -> dict[str, Any]:
     """The methods of a simulated context that send, telling what they send.
 
+    Each message is sent as a copy of its own, so that who listens can tell its arrival from that of
+    the same message sent again.
+
     Args:
         ear: is told.
         hot: the methods of the context, by name.
@@ -60,14 +64,17 @@ def overheard(ear: Ear, hot: dict[str, Any]) -> dict[str, Any]:
     broadcast: Broadcast = hot["broadcast"]
 
     def heard_send(ctx: "SimContext", to: PeerId, message: Message) -> None:
+        message = copy(message)
         ear(ctx, to, message)
         send(ctx, to, message)
 
     def heard_broadcast(
         ctx: "SimContext", message: Message, to: tuple[PeerId, ...] | None = None
     ) -> None:
+        message = copy(message)
         for receiver in ctx.peers if to is None else to:
-            ear(ctx, receiver, message)
+            if receiver != ctx.id:
+                ear(ctx, receiver, message)
         broadcast(ctx, message, to)
 
     return {"send": heard_send, "broadcast": heard_broadcast}

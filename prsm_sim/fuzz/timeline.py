@@ -7,7 +7,6 @@ departure can be told apart from all others, even from those of the same message
 """
 
 from collections import defaultdict, deque
-from copy import copy
 from typing import Any
 
 import msgspec
@@ -132,42 +131,9 @@ def timeline_of(scenario: Scenario[Any], trial: Trial) -> Timeline:
     sim = Sim(trial.seed, recorder=watcher)
     scenario.build(sim, parameters)
     sim.schedule(*trial.plan)
-    _watch(sim, watcher)
+    sim.overhear(lambda ctx, to, message: watcher.departs(sim.now, ctx.id, to, message))
     conclude(sim, parameters, EVENTS_LIMIT)
     for _, sender, receiver, message in sim.env.queue.remaining():
         watcher.ends(sender, receiver, message)
     names = tuple(sorted(name for name in sim.env.hosts if name[:1] != "\x00"))
     return Timeline(names, watcher.flights, watcher.marks, sim.now, sim.digest)
-
-
-def _watch(sim: Sim, watcher: _Watcher) -> None:
-    """Stand between the contexts of a world and its links, also after these are made anew."""
-    context = sim.context_type
-    respecialise = sim.network_changed
-
-    def stand_between() -> None:
-        send, broadcast = context.send, context.broadcast
-
-        def watched_send(ctx: Any, to: PeerId, message: Message) -> None:
-            message = copy(message)
-            watcher.departs(sim.now, ctx.id, to, message)
-            send(ctx, to, message)
-
-        def watched_broadcast(
-            ctx: Any, message: Message, to: tuple[PeerId, ...] | None = None
-        ) -> None:
-            message = copy(message)
-            for receiver in ctx.peers if to is None else to:
-                if receiver != ctx.id:
-                    watcher.departs(sim.now, ctx.id, receiver, message)
-            broadcast(ctx, message, to)
-
-        setattr(context, "send", watched_send)  # noqa: B010  # a class made for this world
-        setattr(context, "broadcast", watched_broadcast)  # noqa: B010
-
-    def changed() -> None:
-        respecialise()
-        stand_between()
-
-    setattr(sim, "network_changed", changed)  # noqa: B010  # it stands before the method
-    stand_between()
