@@ -1,0 +1,1 @@
+"""A whole token economy, hour by hour: populations that use every mechanism, and fight back."""
