@@ -119,6 +119,7 @@ class Crowd:
         is_honest: whether harm to them counts as harm.
 
     Attributes:
+        agents: by number; `members` is Mesa's set of them.
         traits: arrays of shape (count,), by name.
         draws: of this step, shape (rows + 1, count).
         view: what they saw when their turn began.
@@ -141,6 +142,7 @@ class Crowd:
         self.traits = strategy.traits(count, rng)
         self.acts = 0
         self.agents: list[EconomicAgent] = []
+        self.members: mesa.agent.AgentSet
         self.view: View
         self.draws: Floats
         self._rng = rng
@@ -149,6 +151,8 @@ class Crowd:
         """Become agents of an economy."""
         agent_type = type(self.name.title().replace("-", ""), (EconomicAgent,), {})
         self.agents = [agent_type(economy, self, number) for number in range(self.count)]
+        if self.count:
+            self.members = economy.agents_by_type[agent_type]
 
     def take_turn(self, view: View, *, at_once: bool) -> None:
         """Let everyone who wants to act do so, in random order.
@@ -168,6 +172,6 @@ class Crowd:
                 agent = self.agents[number]
                 act(agent.model, agent, row)
         else:
-            for number in np.argsort(draws[-1], kind="stable").tolist():
-                self.agents[number].step()
+            turns = draws[-1].tolist()
+            self.members.sort(lambda agent: turns[agent.number], ascending=True).do("step")
         self.strategy.learn(view, self.traits)

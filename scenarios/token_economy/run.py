@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from prsm_sim.actor import Fact, PeerId, Seconds
 from prsm_sim.checker import Always
 from prsm_sim.world import World
 from scenarios.token_economy.crowd import Crowd
@@ -43,6 +42,8 @@ def run_economy(
         measure: what to report besides the ordinary figures.
     """
 
+    watched: list[TokenEconomy] = []
+
     def build(generators: Generators, attacked: bool) -> TokenEconomy:
         crowds = ordinary_crowds(parameters, generators)
         if recruit is not None:
@@ -52,6 +53,8 @@ def run_economy(
         economy = TokenEconomy(parameters, generators, crowds)
         if prepare is not None:
             prepare(economy)
+        if attacked == (attackers is not None):
+            watched[:] = [economy]
         return economy
 
     def close(economy: TokenEconomy, peaceful: TokenEconomy | None) -> None:
@@ -63,15 +66,8 @@ def run_economy(
             world.report("attack", economy.purses[0].figures(harm))
         world.stop("every step is done")
 
-    last: list[StepClosed] = []
-
-    def note(_time_s: Seconds, _peer: PeerId, fact: Fact) -> None:
-        assert isinstance(fact, StepClosed)
-        last[:] = [fact]
-
-    world.observe(StepClosed, note)
-    world.gauge("price_usd", lambda: last[0].price_usd if last else parameters.price_usd)
-    world.gauge("asked", lambda: float(last[0].asked) if last else 0.0)
+    for name, read in REPORTERS.items():
+        world.gauge(name, lambda read=read: float(read(watched[0])) if watched else 0.0)  # type: ignore[misc]
     world.check(Always("conservation of money", StepClosed, lambda _, fact: conserved(fact)))
     world.spawn(
         ECONOMIST,
@@ -108,6 +104,3 @@ def ordinary_figures(economy: TokenEconomy) -> dict[str, Any]:
         "gini": economy.gini,
         "welfare_ftns": economy.honest_welfare_ftns(),
     }
-
-
-__all__ = ["REPORTERS", "Figures", "Prepare", "Recruit", "ordinary_figures", "run_economy"]
