@@ -151,10 +151,14 @@ class Stream:
         """The next 64 random bits."""
         words = self._words
         if not words:
-            block = self._key + self._counter.to_bytes(8, "little")
-            words.extend(_WORDS.unpack(hashlib.blake2b(block).digest()))
-            self._counter += 1
+            words.extend(_WORDS.unpack(self._block()))
         return words.pop()
+
+    def _block(self) -> bytes:
+        """The next 64 random bytes, eight words of which the last is the first to be drawn."""
+        block = self._key + self._counter.to_bytes(8, "little")
+        self._counter += 1
+        return hashlib.blake2b(block).digest()
 
     def random(self) -> float:
         """A float in [0, 1)."""
@@ -169,6 +173,9 @@ class Stream:
 
     def randbytes(self, n: int) -> bytes:
         """`n` random bytes."""
+        if n > 0 and n % 64 == 0 and not self._words:
+            # What follows gives the same bytes, word by word: five times as slow.
+            return b"".join([self._block() for _ in range(n // 64)][::-1])
         return self.getrandbits(8 * n).to_bytes(n, "little")
 
     def _below(self, limit: int) -> int:

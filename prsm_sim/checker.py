@@ -9,7 +9,7 @@ nothing is how testbeds lie.
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -19,6 +19,8 @@ from prsm_sim.actor.types import Fact, PeerId, Seconds
 Status = Literal["pass", "fail", "inconclusive"]
 F = TypeVar("F", bound=Fact)
 T = TypeVar("T", bound=Fact)
+Observe = Callable[[Seconds, PeerId, Any], str | None]
+"""Judges one fact that a peer tells at a time; returns what is wrong, or None."""
 
 
 def everyone(_: PeerId) -> bool:
@@ -74,6 +76,14 @@ class Checker:
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
         """Judge one fact; return what is wrong, or None. Add to `evaluations` when judging."""
         raise NotImplementedError
+
+    def observers(self) -> Mapping[type[Fact], Observe]:
+        """What judges the facts of each type, in the manner of `observe`, which does it by default.
+
+        A checker that hears of every request may give each type a method of its own: `observe` then
+        need not find out the type of a fact first.
+        """
+        return dict.fromkeys(self.facts, self.observe)
 
     def sample(self, time_s: Seconds) -> str | None:
         """Called whenever gauges are sampled; return what is wrong, or None."""

@@ -106,7 +106,14 @@ class BucketQueue:
             ValueError: its time is not finite.
         """
         at = entry[0]
-        if not -_LAST_TIME <= at <= _LAST_TIME:
+        if -_LAST_TIME <= at < self.open_until:  # most that are not for later, without more ado
+            times = self.times or self.index()
+            index = bisect_right(times, at)
+            if index <= _SLICE:
+                times.insert(index, at)
+                self.open.insert(index, entry)
+                return
+        elif not -_LAST_TIME <= at <= _LAST_TIME:
             raise ValueError(f"an event needs a finite time, and this one has {at}: {entry!r}")
         bucket_id = floor(at * self.per_s)
         if bucket_id > self.open_id:

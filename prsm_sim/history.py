@@ -34,7 +34,7 @@ class Returned(Fact, frozen=True):
     result: bytes
 
 
-class Call(msgspec.Struct):
+class Call(msgspec.Struct, gc=False):
     """One operation of a client, from invocation to return.
 
     Attributes:
@@ -100,17 +100,29 @@ class History:
         Returns:
             What is wrong with this history by itself, or None.
         """
-        key = (fact.client, fact.number)
-        call = self._calls.get(key)
-        self._events += 1
-        if isinstance(fact, Invoked):
-            if call is None:
-                self._calls[key] = Call(*key, fact.operation, self._events, time_s)
-            elif call.operation != fact.operation:
-                return f"{fact.client} asked for two operations under number {fact.number}"
-            return None
+        if type(fact) is Invoked:
+            return self.invoked(time_s, fact)
+        assert isinstance(fact, Returned)
         if forget_result:
+            self._events += 1
             return None
+        return self.returned(time_s, fact)
+
+    def invoked(self, time_s: Seconds, fact: Invoked) -> str | None:
+        """Take in that a client asks, like `add`."""
+        client, number = key = fact.client, fact.number
+        self._events = position = self._events + 1
+        call = self._calls.get(key)
+        if call is None:
+            self._calls[key] = Call(client, number, fact.operation, position, time_s)
+        elif call.operation != fact.operation:
+            return f"{client} asked for two operations under number {number}"
+        return None
+
+    def returned(self, time_s: Seconds, fact: Returned) -> str | None:
+        """Take in that a client was told a result, like `add`."""
+        self._events += 1
+        call = self._calls.get((fact.client, fact.number))
         if call is None:
             return f"{fact.client} was told the result of operation {fact.number}, never asked for"
         if call.returned is None:

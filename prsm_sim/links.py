@@ -113,22 +113,27 @@ def specialise(sim: "Sim") -> None:
     law = network.latency.law
     vectorisable = whole and law in ("fixed", "exponential")
     vectorised: Callable[[SimContext, Group, Message], None] | None = None
+    one_by_one: Callable[[SimContext, tuple[PeerId, ...], Message], None] | None = None
     if sim.nemesis.wire.is_struck:
         send = _struck_send(sim)
         vectorised = _struck_broadcast(sim) if vectorisable else None
     else:
-        plain = whole and law == "exponential" and not network.regional
-        send = _plain_send(sim) if plain else _general_send(sim, sim.env.queue.push)
         vectorised = _vector_broadcast(sim) if vectorisable else None
+        if whole and law == "exponential" and not network.regional:
+            send, one_by_one = _plain_send(sim), _plain_broadcast(sim)
+        else:
+            send = _general_send(sim, sim.env.queue.push)
+    if one_by_one is None:
+        one_by_one = _each(send)
+        if sim.traffic is not None:
+            send = counted(sim.traffic, send)
     hot = {
         "now": property(_now(sim)),
         "send": send,
-        "broadcast": _broadcast(sim, send, vectorised),
+        "broadcast": _broadcast(sim, one_by_one, vectorised),
         "set_timer": _drifting_set_timer(sim) if sim.clocks.drifting else _set_timer(sim),
         "emit": _emit(sim),
     }
-    if sim.traffic is not None:
-        hot |= counted(sim.traffic, hot)
     if sim.ear is not None:
         hot |= overheard(sim.ear, hot)
     for name, method in hot.items():
@@ -146,19 +151,25 @@ def _now(sim: "Sim") -> Callable[[SimContext], float]:
 
 def _emit(sim: "Sim") -> Callable[[SimContext, Fact], None]:
     """`emit` is `Sim.tell` without a detour: committees tell several facts a request."""
-    env, note, observe = sim.env, sim.trace.fact, sim.observatory.fact
+    env, note, observe = sim.env, sim.trace.facts.append, sim.observatory.fact
 
     def emit(ctx: SimContext, fact: Fact) -> None:
         now, me = env._now, ctx.id
-        note(now, me, fact)
+        note((now, me, "", fact))
         observe(now, me, fact)
 
-    return emit
+    def emit_unheard(ctx: SimContext, fact: Fact) -> None:
+        observe(env._now, ctx.id, fact)
+
+    return emit if sim.trace.is_heard else emit_unheard
 
 
 def _plain_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
-    """`send` for a whole network whose delays are exponential and the same everywhere."""
-    env, queue, draw = sim.env, sim.env.queue, sim.noise.draw
+    """`send` for a whole network whose delays are exponential and the same everywhere.
+
+    It counts the traffic itself, since a wrapper would cost as much as half of it.
+    """
+    env, queue, draw, traffic = sim.env, sim.env.queue, sim.noise.draw, sim.traffic
     buckets, ids, push = queue.buckets, queue.ids, queue.push
     mean = sim.network.latency.mean_s
 
@@ -167,6 +178,8 @@ def _plain_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
         if to == me:
             at = env._now
         else:
+            if traffic is not None:
+                traffic[me, message.__class__] += 1
             try:
                 at = env._now + mean * ctx.noise.pop()
             except IndexError:
@@ -182,6 +195,47 @@ def _plain_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
             push((at, me, to, message))
 
     return send
+
+
+def _plain_broadcast(sim: "Sim") -> Callable[[SimContext, tuple[PeerId, ...], Message], None]:
+    """Broadcast to a few over a network of `_plain_send`: the same, without a call for each."""
+    env, queue, draw = sim.env, sim.env.queue, sim.noise.draw
+    buckets, ids, push = queue.buckets, queue.ids, queue.push
+    mean = sim.network.latency.mean_s
+
+    def broadcast(ctx: SimContext, receivers: tuple[PeerId, ...], message: Message) -> None:
+        me, now = ctx.id, env._now
+        for to in receivers:
+            if to == me:
+                continue
+            try:
+                at = now + mean * ctx.noise.pop()
+            except IndexError:
+                at = now + mean * draw(ctx)
+            bucket_id = floor(at * queue.per_s)
+            if bucket_id > queue.open_id:
+                try:
+                    buckets[bucket_id].append((at, me, to, message))
+                except KeyError:
+                    buckets[bucket_id] = [(at, me, to, message)]
+                    heappush(ids, bucket_id)
+            else:
+                push((at, me, to, message))
+
+    return broadcast
+
+
+def _each(
+    send: Callable[[SimContext, PeerId, Message], None],
+) -> Callable[[SimContext, tuple[PeerId, ...], Message], None]:
+    """Broadcast to a few by sending to one after the other."""
+
+    def broadcast(ctx: SimContext, receivers: tuple[PeerId, ...], message: Message) -> None:
+        for receiver in receivers:
+            if receiver != ctx.id:
+                send(ctx, receiver, message)
+
+    return broadcast
 
 
 def _general_send(
@@ -310,17 +364,18 @@ def _arrivals(
 
 def _broadcast(
     sim: "Sim",
-    send: Callable[[SimContext, PeerId, Message], None],
+    one_by_one: Callable[[SimContext, tuple[PeerId, ...], Message], None],
     vectorised: Callable[[SimContext, Group, Message], None] | None,
 ) -> Callable[[SimContext, Message, tuple[PeerId, ...] | None], None]:
     groups: dict[tuple[PeerId, tuple[PeerId, ...] | None, int], Group] = {}
+    traffic = sim.traffic
 
     def broadcast(ctx: SimContext, message: Message, to: tuple[PeerId, ...] | None = None) -> None:
         receivers = ctx.peers if to is None else to
+        if traffic is not None:
+            traffic[ctx.id, message.__class__] += len(receivers) - receivers.count(ctx.id)
         if vectorised is None or len(receivers) < _VECTOR_FROM:
-            for receiver in receivers:
-                if receiver != ctx.id:
-                    send(ctx, receiver, message)
+            one_by_one(ctx, receivers, message)
             return
         try:
             group = groups[ctx.id, to, len(receivers)]  # the length: peers may be spawned late

@@ -24,6 +24,13 @@ _FIRST, _NEXT = 8, 128
 """Draws of a peer's first block and of each further one."""
 _OWN = 256
 """Draws of the block of a peer that keeps no pace with its neighbours."""
+_LONGEST = 2048
+"""In a world of few peers, a block has as many draws as its peer has made before, up to these: the
+thirty calls of numpy that make a block cost as much as a thousand draws."""
+_FEW = 1024
+"""So many peers are few, since a block of each takes no more than 16 MiB together …"""
+_ALONE = 32
+"""… and of so many all are computed together always."""
 _CROWD = 1 << 16
 """In a world of so many peers, memory counts more than speed:"""
 _CROWDED = 4
@@ -99,17 +106,20 @@ class Noise:
 
     def draw(self, ctx: SimContext) -> float:
         """The next draw of a peer whose block is used up; makes its next block."""
-        start = ctx.drawn
-        crowded = len(self._keys) >= _CROWD
+        start, peers = ctx.drawn, len(self._keys)
+        crowded, together = peers >= _CROWD, peers <= _ALONE
         if crowded:
             stop = start - start % _CROWDED + _CROWDED if start else 1
+        elif start < _FIRST:
+            stop = _FIRST
         else:
-            stop = _FIRST if start < _FIRST else start + _NEXT
+            stop = start + (min(max(start, _NEXT), _LONGEST) if together else _NEXT)
         chunk = self._chunks[ctx.rank // _CHUNK]
-        if start == 0 or chunk.worth(start, stop):
+        if start == 0 or together or chunk.worth(start, stop):
             draws = self._row(chunk, ctx.rank, start, stop)
         else:
-            stop = stop if crowded else start + _OWN
+            if not crowded:
+                stop = start + (min(max(start, _OWN), _LONGEST) if peers <= _FEW else _OWN)
             key = np.array([self._keys[ctx.rank]], dtype=np.uint64)
             draws = exponentials(key, start, stop - start)[0, ::-1].tobytes()
         ctx.drawn = stop

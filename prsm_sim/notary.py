@@ -27,11 +27,14 @@ class Notary:
 
     def sign(self, signer: PeerId, payload: bytes) -> bytes:
         """The signature of `signer` over `payload`, 16 bytes."""
-        signature = self._signature(signer, payload)
-        signed = self._signed.setdefault(signer, {})
+        try:
+            signed, state = self._signed[signer], self._keyed[signer].copy()
+        except KeyError:  # its first
+            signed, state = self._signed.setdefault(signer, {}), self._keyed_hash(signer).copy()
         if len(signed) >= REMEMBERED:
             signed.clear()
-        signed[payload] = signature
+        state.update(payload)
+        signature = signed[payload] = state.digest()
         return signature
 
     def verify(self, signer: PeerId, payload: bytes, signature: bytes) -> bool:
@@ -42,10 +45,13 @@ class Notary:
             return self._signature(signer, payload) == signature
 
     def _signature(self, signer: PeerId, payload: bytes) -> bytes:
+        state = self._keyed_hash(signer).copy()  # a third cheaper than to begin with the key anew
+        state.update(payload)
+        return state.digest()
+
+    def _keyed_hash(self, signer: PeerId) -> hashlib.blake2b:
         keyed = self._keyed.get(signer)
         if keyed is None:
             key = key_of(self._seed, "signing key", signer)
             keyed = self._keyed[signer] = hashlib.blake2b(key=key, digest_size=SIGNATURE_BYTES)
-        state = keyed.copy()  # a third cheaper than to begin with the key anew
-        state.update(payload)
-        return state.digest()
+        return keyed

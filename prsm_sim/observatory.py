@@ -6,12 +6,35 @@ time), counters and coverage. Both worlds own one, so that a checker or a metric
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from prsm_sim.actor.errors import InvariantViolation
 from prsm_sim.actor.types import Fact, PeerId, Seconds
 from prsm_sim.checker import Checker, Verdict
 
 Observer = Callable[[Seconds, PeerId, Fact], None]
+
+
+class Watch:
+    """What is done with the facts of one type.
+
+    Attributes:
+        name: what they are counted by.
+        observers: are called with each, in the order in which they were added.
+        checkers: of each observer the checker whose judgement it tells, if it is one.
+    """
+
+    __slots__ = ("checkers", "name", "observers")
+
+    def __init__(self, fact_type: type[Fact]) -> None:
+        self.name = fact_type.__name__
+        self.observers: list[Callable[[Seconds, PeerId, Any], object]] = []
+        self.checkers: list[Checker | None] = []
+
+    def add(self, observer: Callable[..., object], checker: Checker | None) -> None:
+        """Call `observer` as well."""
+        self.observers.append(observer)
+        self.checkers.append(checker)
 
 
 class Observatory:
@@ -26,28 +49,39 @@ class Observatory:
         self.series: list[tuple[Seconds, str, float]] = []
         self.faults_struck: Counter[str] = Counter()
         self.closing: list[Callable[[], None]] = []
-        self._watchers: dict[type[Fact], list[tuple[Callable[..., object], Checker | None]]] = {}
+        self._watches: dict[type[Fact], Watch] = {}
         self._violations: dict[Checker, InvariantViolation] = {}
 
     def check(self, checker: Checker) -> None:
         """Have `checker` judge every fact of its types from now on."""
         self.checkers.append(checker)
         checker.begin(self.coverage)
-        for fact_type in checker.facts:
-            self._watchers.setdefault(fact_type, []).append((checker.observe, checker))
+        for fact_type, observer in checker.observers().items():
+            self._watch(fact_type).add(observer, checker)
 
     def observe(self, fact_type: type[Fact], observer: Observer) -> None:
         """Call ``observer(time_s, peer, fact)`` for every fact of exactly this type."""
-        self._watchers.setdefault(fact_type, []).append((observer, None))
+        self._watch(fact_type).add(observer, None)
+
+    def _watch(self, fact_type: type[Fact]) -> Watch:
+        try:
+            return self._watches[fact_type]
+        except KeyError:
+            return self._watches.setdefault(fact_type, Watch(fact_type))
 
     def fact(self, time_s: Seconds, peer: PeerId, fact: Fact) -> None:
         """Take in one fact; raises `InvariantViolation` if a checker finds it wrong."""
-        fact_type = type(fact)
-        self.counters[fact_type.__name__] += 1
-        for watch, checker in self._watchers.get(fact_type, ()):
-            wrong = watch(time_s, peer, fact)
-            if wrong is not None and checker is not None:
-                raise self._violation(checker, str(wrong), time_s)
+        try:
+            watch = self._watches[fact.__class__]
+        except KeyError:
+            watch = self._watch(fact.__class__)
+        self.counters[watch.name] += 1
+        for observe in watch.observers:
+            wrong = observe(time_s, peer, fact)
+            if wrong is not None:
+                checker = watch.checkers[watch.observers.index(observe)]
+                if checker is not None:  # what a mere observer returns says nothing
+                    raise self._violation(checker, str(wrong), time_s)
 
     def sample(self, time_s: Seconds) -> None:
         """Read every gauge once, and let checkers look; raises `InvariantViolation`."""

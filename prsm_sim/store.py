@@ -44,7 +44,7 @@ class MemoryStore:
 
     def put(self, key: str, value: bytes) -> None:
         """Write `value` under `key`; durable after the next `sync`."""
-        self._unsynced[key] = bytes(value)
+        self._unsynced[key] = value if value.__class__ is bytes else bytes(value)
 
     def delete(self, key: str) -> None:
         """Forget `key`; durable after the next `sync`."""
@@ -64,8 +64,11 @@ class MemoryStore:
             if self._unsynced:
                 for count in self.ailments.lies:
                     count(1)
-            return
-        self._settle()
+        elif self._deletes:
+            self._settle()
+        else:
+            self._durable.update(self._unsynced)  # type: ignore[arg-type]  # nothing is deleted
+            self._unsynced.clear()
 
     def _settle(self) -> None:
         durable, unsynced = self._durable, self._unsynced

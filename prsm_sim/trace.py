@@ -50,12 +50,15 @@ class Trace:
         self._hashing = hashing
         self._entries = hashlib.sha256()
         self._told = hashlib.sha256()
-        self._facts: list[tuple[Seconds, PeerId, str, Fact]] = []
+        self.is_heard = hashing or sink is not None
+        """Whether anything comes of what is taken in."""
+        self.facts: list[tuple[Seconds, PeerId, str, Fact]] = []
+        """The facts since the last flush; who tells many appends to it directly."""
         self.events = 0
 
     def fact(self, time_s: Seconds, peer: PeerId, fact: Fact) -> None:
         """Take in one fact."""
-        self._facts.append((time_s, peer, "", fact))
+        self.facts.append((time_s, peer, "", fact))
 
     def flush(self, entries: list[Entry]) -> None:
         """Take in entries that have been executed, in order.
@@ -64,7 +67,7 @@ class Trace:
             Unencodable: one of them holds a value that msgspec cannot encode.
         """
         self.events += len(entries)
-        facts = self._facts
+        facts = self.facts
         if self._hashing:
             _hash(self._entries, entries)
             if facts:
@@ -74,8 +77,7 @@ class Trace:
             named += facts
             named.sort(key=lambda event: event[0])  # stable: a fact comes after its event
             self._sink.bucket(named)
-        if facts:
-            self._facts = []
+        facts.clear()
 
     @property
     def digest(self) -> str:

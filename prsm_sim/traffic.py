@@ -3,7 +3,7 @@
 What a protocol costs is counted where a message leaves its sender, so that one that is lost on the
 way, or arrives at a peer that is down, counts as well. A message to oneself needs no network and is
 no traffic. Nothing is counted unless a scenario asks for it (`World.count_traffic`), and a
-broadcast is counted by one addition.
+broadcast is counted by one addition (in `prsm_sim.links`, like a message over a plain link).
 """
 
 from collections import Counter
@@ -25,29 +25,20 @@ Send = Callable[["SimContext", PeerId, Message], None]
 Broadcast = Callable[["SimContext", Message, tuple[PeerId, ...] | None], None]
 
 
-def counted(traffic: Traffic, hot: dict[str, Any]) -> dict[str, Any]:
-    """The methods of a simulated context that send, counting what they send.
+def counted(traffic: Traffic, send: Send) -> Send:
+    """A context's method `send`, counting what it sends.
 
     Args:
         traffic: is counted up.
-        hot: the methods of the context, by name.
+        send: the method as it is.
     """
-    send: Send = hot["send"]
-    broadcast: Broadcast = hot["broadcast"]
 
     def counted_send(ctx: "SimContext", to: PeerId, message: Message) -> None:
         if to != ctx.id:
             traffic[ctx.id, message.__class__] += 1
         send(ctx, to, message)
 
-    def counted_broadcast(
-        ctx: "SimContext", message: Message, to: tuple[PeerId, ...] | None = None
-    ) -> None:
-        receivers = ctx.peers if to is None else to
-        traffic[ctx.id, message.__class__] += len(receivers) - receivers.count(ctx.id)
-        broadcast(ctx, message, to)
-
-    return {"send": counted_send, "broadcast": counted_broadcast}
+    return counted_send
 
 
 def overheard(ear: Ear, hot: dict[str, Any]) -> dict[str, Any]:

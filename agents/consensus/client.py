@@ -39,7 +39,7 @@ from agents.consensus.settings import Settings
 from prsm_sim.actor import Context, PeerId, Seconds
 
 
-class Result(msgspec.Struct, frozen=True):
+class Result(msgspec.Struct, frozen=True, gc=False):
     """An accepted result.
 
     Attributes:
@@ -103,11 +103,14 @@ class ConsensusClient:
         if self._last_ticket is None:
             self._last_ticket = int(ctx.store.get(self.name) or b"0")
         self._last_ticket += 1
-        ctx.store.put(self.name, str(self._last_ticket).encode())
-        ctx.store.sync()
-        self._line.append((self._last_ticket, operation, read_only and self._has_reads))
+        store = ctx.store
+        store.put(self.name, b"%d" % self._last_ticket)
+        store.sync()
+        read_only = read_only and self._has_reads
         if self._request is None:
-            self._send_next(ctx)
+            self._send(ctx, self._last_ticket, operation, read_only)
+        else:
+            self._line.append((self._last_ticket, operation, read_only))
         return self._last_ticket
 
     def on_reply(self, ctx: Context, sender: PeerId, reply: Reply) -> Result | None:
@@ -129,7 +132,7 @@ class ConsensusClient:
         ctx.emit(ReplyAccepted(request.client, result.ticket, result.value, result.latency_s))
         self._request = None
         if self._line:
-            self._send_next(ctx)
+            self._send(ctx, *self._line.popleft())
         return result
 
     def _is_enough(self, same: list[Reply]) -> bool:
@@ -160,8 +163,8 @@ class ConsensusClient:
             ctx.set_timer(self.name, self.retry_s)
         return True
 
-    def _send_next(self, ctx: Context) -> None:
-        ticket, operation, read_only = self._line.popleft()
+    def _send(self, ctx: Context, ticket: int, operation: bytes, read_only: bool) -> None:
+        """Send a request, none being outstanding."""
         self._sent_s = ctx.now
         signature = ctx.sign(request_content(Request(ctx.id, ticket, operation)))
         request = Request(ctx.id, ticket, operation, signature)
@@ -190,8 +193,8 @@ class ConsensusClient:
 
 def _most_common_view(replies: list[Reply]) -> int:
     """The view most of the replicas are in, the later one on a tie; only a hint whom to ask."""
-    first = replies[0].view
-    if all(reply.view == first for reply in replies):
-        return first
-    counts = Counter(reply.view for reply in replies)
+    views = [reply.view for reply in replies]
+    if views.count(views[0]) == len(views):
+        return views[0]
+    counts = Counter(views)
     return max(counts, key=lambda view: (counts[view], view))

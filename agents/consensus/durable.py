@@ -20,7 +20,7 @@ from zlib import crc32
 import msgspec
 
 from agents.consensus.messages import Certificate, Entry, NewView, PrePrepare, StableProof
-from prsm_sim.actor import Context, RemoteProtocolError, decode, encode
+from prsm_sim.actor import Context, RemoteProtocolError, decode, encode, once
 
 T = TypeVar("T")
 
@@ -97,22 +97,24 @@ def write_new_view(ctx: Context, new_view: NewView) -> None:
 
 def write_pre_prepare(ctx: Context, pre_prepare: PrePrepare) -> None:
     """Remember an accepted pre-prepare. Synced."""
-    key = f"{_PRE_PREPARE}/{pre_prepare.view}/{pre_prepare.sequence}"
-    _put(ctx, key, encode(pre_prepare))
-    ctx.store.sync()
+    store = ctx.store
+    store.put(f"{_PRE_PREPARE}/{pre_prepare.view}/{pre_prepare.sequence}", _record(pre_prepare))
+    store.sync()
 
 
 def write_certificate(ctx: Context, certificate: Certificate) -> None:
     """Remember that a slot prepared; its pre-prepare is written already. Synced."""
-    pre_prepare = certificate.pre_prepare
+    pre_prepare, store = certificate.pre_prepare, ctx.store
     key = f"{_PREPARED}/{pre_prepare.view}/{pre_prepare.sequence}"
-    _put(ctx, key, encode(certificate.prepares))
-    ctx.store.sync()
+    store.put(key, _sealed(encode(certificate.prepares)))
+    store.sync()
 
 
 def write_entry(ctx: Context, entry: Entry) -> None:
-    """Remember an executed batch; durable after the next sync."""
-    _put(ctx, f"{_ENTRY}/{entry.sequence}", encode(entry))
+    """Remember an executed batch. Synced."""
+    store = ctx.store
+    store.put(f"{_ENTRY}/{entry.sequence}", _record(entry))
+    store.sync()
 
 
 def write_checkpoint(ctx: Context, proof: StableProof, state: bytes) -> None:
@@ -134,14 +136,14 @@ def discard_records(ctx: Context, stable: int) -> None:
     """Forget what a durable stable checkpoint replaces: all up to it, and earlier checkpoints."""
     limits = dict.fromkeys(_BY_SEQUENCE, stable)
     limits[_CHECKPOINT] = stable - 1
-    delete = ctx.store.delete
-    keys = ctx.store.keys()
+    store = ctx.store
+    delete, keys = store.delete, store.keys()
     for key in keys:
-        kind, _, rest = key.partition("/")
-        if kind in limits:
-            sequence = rest.rpartition("/")[2]
-            if sequence.isdecimal() and int(sequence) <= limits[kind]:
-                delete(key)
+        path, _, sequence = key.rpartition("/")
+        if path not in limits:  # the first of its view: its kind has the limit
+            limits[path] = limits.get(path.partition("/")[0], -1)
+        if sequence.isdecimal() and int(sequence) <= limits[path]:
+            delete(key)
 
 
 def read_all(ctx: Context) -> Recovered:
@@ -228,7 +230,17 @@ def _certificates(
 
 
 def _put(ctx: Context, key: str, payload: bytes) -> None:
-    ctx.store.put(key, crc32(payload).to_bytes(_CHECKSUM_BYTES) + payload)
+    ctx.store.put(key, _sealed(payload))
+
+
+def _sealed(payload: bytes) -> bytes:
+    return crc32(payload).to_bytes(_CHECKSUM_BYTES) + payload
+
+
+@once
+def _record(content: PrePrepare | Entry) -> bytes:
+    """The record of what all replicas write alike."""
+    return _sealed(encode(content))
 
 
 def _whole(value: bytes, as_type: type[T]) -> T | None:

@@ -22,12 +22,12 @@ from agents.consensus.durable import discard_records, write_checkpoint, write_en
 from agents.consensus.facts import CheckpointStable, Executed, StateTransferred
 from agents.consensus.log import Slot
 from agents.consensus.machine import StateMachine
-from agents.consensus.messages import Entry, Reply, StableProof
+from agents.consensus.messages import Entry, PrePrepare, Reply, Request, StableProof
 from agents.consensus.patience import Patience
 from agents.consensus.reads import Reads
 from agents.consensus.rules import advance_clock
 from agents.consensus.state import ReplicaState
-from prsm_sim.actor import Context, PeerId
+from prsm_sim.actor import Context, PeerId, once
 
 
 class Tentative(NamedTuple):
@@ -64,7 +64,7 @@ class Execution:
         log = self.state.log
         slot = log.slots.get(log.executed + 1)
         while slot is not None and slot.committed and slot.pre_prepare is not None:
-            self.execute(ctx, _entry_of(slot), slot.digest)
+            self.execute(ctx, _entry_of(slot.pre_prepare), slot.digest)
             slot = log.slots.get(log.executed + 1)
         if self.state.settings.tentative and slot is not None and slot.prepared:
             self._execute_tentatively(ctx, slot)
@@ -73,7 +73,6 @@ class Execution:
         """Execute the next batch, remember it durably, then answer."""
         state, tentative = self.state, self.tentative
         write_entry(ctx, entry)
-        ctx.store.sync()
         is_answered = tentative is not None and tentative.digest == digest
         if tentative is not None and is_answered:
             self.tentative = None
@@ -84,13 +83,17 @@ class Execution:
         state.log.record(entry, digest)
         if not replies:
             ctx.sometimes("consensus: batch without a fresh request executed")
-        applied = tuple([(reply.client, reply.timestamp) for reply in replies])
+        if len(replies) == len(entry.requests):
+            applied = _names_of(entry.requests)
+        else:
+            applied = tuple([(reply.client, reply.timestamp) for reply in replies])
         ctx.emit(Executed(entry.sequence, state.view, digest.hex(), applied))
         for fact in self.machine.facts():
             ctx.emit(fact)
         if not is_answered:
+            send = ctx.send
             for reply in replies:
-                ctx.send(reply.client, reply)
+                send(reply.client, reply)
         self.patience.executed(ctx, replies)
         if self.checkpoints.is_due(entry.sequence):
             ctx.broadcast(self.checkpoints.take(ctx, entry.sequence), state.others)
@@ -102,7 +105,8 @@ class Execution:
         """Execute a prepared batch, all before it being committed, and say so (section 5.1)."""
         if self.tentative is None:
             ctx.sometimes("consensus: batch executed tentatively")
-            replies = self._apply(_entry_of(slot))
+            assert slot.pre_prepare is not None, "only what has its pre-prepare is prepared"
+            replies = self._apply(_entry_of(slot.pre_prepare))
             self.tentative = Tentative(slot.digest, replies)
             for reply in replies:
                 ctx.send(reply.client, _marked(reply))
@@ -180,10 +184,15 @@ class Execution:
             ctx.send(client, _marked(reply) if self.is_tentative(client, timestamp) else reply)
 
 
-def _entry_of(slot: Slot) -> Entry:
-    batch = slot.pre_prepare
-    assert batch is not None, "only what has its pre-prepare is executed"
+@once
+def _entry_of(batch: PrePrepare) -> Entry:
     return Entry(batch.sequence, batch.now_ms, batch.requests)
+
+
+@once
+def _names_of(requests: tuple[Request, ...]) -> tuple[tuple[PeerId, int], ...]:
+    """Client and timestamp of each."""
+    return tuple([(request.client, request.timestamp) for request in requests])
 
 
 def _marked(reply: Reply) -> Reply:

@@ -66,8 +66,8 @@ class Slot:
         """Fix the slot's digest, and count the votes that came before it."""
         self.pre_prepare = pre_prepare
         digest = self.digest = pre_prepare.digest
-        self.prepare_content = self.content("prepare", digest)
-        self.commit_content = self.content("commit", digest)
+        self.prepare_content = vote_content("prepare", self.view, self.sequence, digest)
+        self.commit_content = vote_content("commit", self.view, self.sequence, digest)
         self.prepare_count = sum(vote.digest == digest for vote in self.prepares.values())
         self.commit_count = sum(vote.digest == digest for vote in self.commits.values())
 

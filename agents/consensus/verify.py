@@ -23,12 +23,14 @@ from agents.consensus.messages import (
 )
 from agents.consensus.rules import Committee, is_checkpoint, select_reproposals
 from agents.consensus.state import ReplicaState
-from prsm_sim.actor import Context
+from prsm_sim.actor import Context, once
+
+_content_of = once(request_content)
 
 
 def is_valid_request(ctx: Context, request: Request) -> bool:
     """Whether the client signed this request."""
-    return ctx.verify(request.client, request_content(request), request.signature)
+    return ctx.verify(request.client, _content_of(request), request.signature)
 
 
 def is_signed_by_primary(ctx: Context, committee: Committee, message: PrePrepare) -> bool:

@@ -13,6 +13,7 @@ from prsm_sim.actor.errors import (
     RemoteProtocolError,
     UserError,
 )
+from prsm_sim.actor.once import Results, once
 from prsm_sim.actor.operations import Done, Failed, Operation, Outcome, TimedOut
 from prsm_sim.actor.types import Fact, Message, PeerId, Seconds, Topic
 from prsm_sim.actor.wrapper import Lens, Wrapper
@@ -38,6 +39,7 @@ __all__ = [
     "PrsmError",
     "Random",
     "RemoteProtocolError",
+    "Results",
     "Seconds",
     "Store",
     "TimedOut",
@@ -48,5 +50,6 @@ __all__ = [
     "encode",
     "find_handler",
     "on",
+    "once",
     "reentrant",
 ]

@@ -48,7 +48,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         plan: the faults.
         finding: the first thing that an oracle found wrong; None: nothing.
         conclusive: it was not given up, and no oracle was without a judgement for want of effort.
-        digest: digest of the run.
+        digest: digest of the run; empty if none was computed.
         events: events of the run.
         faults: of each kind of fault how many struck.
         effects: of each kind how often it made a difference.
@@ -74,13 +74,23 @@ def run_trial(
     plan: Plan | Draw,
     *,
     events_limit: int = EVENTS_LIMIT,
+    digest: bool = True,
 ) -> Trial:
     """Run a scenario once, under `plan` or under what `plan` draws when the world is built.
+
+    Args:
+        scenario: what is run.
+        parameters: with what.
+        seed: from which seed.
+        plan: the faults, or what draws them.
+        events_limit: give the trial up as inconclusive after so many events.
+        digest: compute the digest of the run; off, its trial has an empty one, and a message that
+            has no canonical bytes passes unnoticed.
 
     Raises:
         UserError: the scenario refuses its parameters, or a fault names an unknown peer.
     """
-    sim = Sim(seed)
+    sim = Sim(seed, digest=digest)
     scenario.build(sim, parameters)
     faults = plan(sim) if callable(plan) else plan
     sim.schedule(*faults)
@@ -92,7 +102,7 @@ def run_trial(
         plan=faults,
         finding=None if error is None else _finding(error, sim.now),
         conclusive=sim.stopped != _TOO_LONG,
-        digest=sim.digest,
+        digest=sim.digest if digest else "",
         events=sim.events,
         faults=dict(watched.faults_struck),
         effects={

@@ -10,13 +10,13 @@ alone. What the search costs depends on how many clients are active at once, not
 the history; `prsm_sim.oracles.search` says how it works, and that it may give up.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from prsm_sim.actor.types import Fact, PeerId, Seconds
-from prsm_sim.checker import Checker, Status, everyone
+from prsm_sim.checker import Checker, Observe, Status, everyone
 from prsm_sim.history import Call, History, Invoked, Returned
 from prsm_sim.oracles.explain import explain, text
 from prsm_sim.oracles.models import Divisible, Model, S
@@ -121,6 +121,18 @@ class Linearizable(Checker):
         assert isinstance(fact, Invoked | Returned)
         forget_result = self._trusted is not everyone and not self._trusted(fact.client)
         return self.history.add(time_s, fact, forget_result=forget_result)
+
+    def observers(self) -> Mapping[type[Fact], Observe]:
+        """Where every client's word counts, nothing is asked before it is taken down."""
+        if self._trusted is not everyone:
+            return super().observers()
+        return {Invoked: self._on_invoked, Returned: self._on_returned}
+
+    def _on_invoked(self, time_s: Seconds, _: PeerId, fact: Invoked) -> str | None:
+        return self.history.invoked(time_s, fact)
+
+    def _on_returned(self, time_s: Seconds, _: PeerId, fact: Returned) -> str | None:
+        return self.history.returned(time_s, fact)
 
     def finish(self, time_s: Seconds) -> str | None:
         """Judge the history."""

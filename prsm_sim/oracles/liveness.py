@@ -6,11 +6,11 @@ a run's faults are over. What such an oracle finds is judged at the end of the r
 violation of safety that comes later is not hidden by it.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from prsm_sim.actor.types import Fact, PeerId, Seconds
-from prsm_sim.checker import Checker, F, everyone
+from prsm_sim.checker import Checker, F, Observe, everyone
 from prsm_sim.history import Invoked, Returned
 
 A = TypeVar("A", bound=Fact)
@@ -84,16 +84,26 @@ class Recovers(Checker):
             return None
         fact_type = type(fact)
         if fact_type is self._asked_type:
-            key = self._asked_key(fact)
-            if key not in self._closed:
-                self._open.setdefault(key, (peer, time_s))
+            self._on_asked(time_s, peer, fact)
         elif fact_type is self._answered_type:
-            self._close(self._answered_key(fact), time_s)
+            self._on_answered(time_s, peer, fact)
         if fact_type is self._progress_type:
             self._decide(self._decided(fact), time_s)
         return None
 
-    def _close(self, key: Hashable, time_s: Seconds) -> None:
+    def observers(self) -> Mapping[type[Fact], Observe]:
+        """Where every client's word counts, questions and answers are noted without detours."""
+        if self._trusted is not everyone or self._progress_type is not None:
+            return super().observers()
+        return {self._answered_type: self._on_answered, self._asked_type: self._on_asked}
+
+    def _on_asked(self, time_s: Seconds, peer: PeerId, fact: Any) -> None:
+        key = self._asked_key(fact)
+        if key not in self._closed:
+            self._open.setdefault(key, (peer, time_s))
+
+    def _on_answered(self, time_s: Seconds, _: PeerId, fact: Any) -> None:
+        key = self._answered_key(fact)
         opened = self._open.pop(key, None)
         if opened is None:
             return

@@ -13,9 +13,10 @@ below ``low`` are done; ``ahead`` is a bit set of those done from ``low`` on, so
 many bits as there are clients; ``used`` is a bit set of those without a return that took effect.
 
 Most histories are explained by taking, of what may come next and answers rightly, always what
-returned first; so that is tried before anything is remembered. Where it gets stuck, the search is
-depth first, by a stack of its own, and again takes first what returned first. Deciding the question
-is NP-complete (Gibbons and Korach 1997), so it gives up at a bound and says so.
+returned first, and now and then the next best; so that is tried before anything is remembered.
+Where it fails, the search is depth first, by a stack of its own, and again takes first what
+returned first. Deciding the question is NP-complete (Gibbons and Korach 1997), so it gives up at a
+bound and says so.
 
 When it fails it has been everywhere, and the return that no configuration got past is as early as
 an explanation can end (`prsm_sim.oracles.explain`).
@@ -98,7 +99,7 @@ def search(
             these configurations.
     """
     found = Found[S]()
-    if starts is None and until is None and is_explained_by_returns(part):
+    if starts is None and until is None and is_explained_by_returns(part, bound):
         found.explained = True
         found.configurations = len(part.returned) + 1
         return found
@@ -127,31 +128,50 @@ def search(
     return found
 
 
-def is_explained_by_returns(part: Part[S]) -> bool:
-    """Whether the order is found by taking, of what may come next, what returned first.
+def is_explained_by_returns(part: Part[S], patience: int) -> bool:
+    """Whether an order is found by taking, of what may come next, what returned first.
 
-    False says nothing: it may be explained otherwise.
+    Where that gets stuck it goes back to the last choice that it had. What answers rightly and
+    changes nothing is no choice: it can as well be taken at once. False says nothing: the calls may
+    be explained otherwise.
+
+    Args:
+        part: the calls.
+        patience: go back so often at most, and no more often than there are calls.
     """
     returned, ends, step = part.returned, part.ends, part.model.step
+    begins = [call.invoked for call in returned]
     total = len(returned)
+    patience = min(patience, total)
+    choices: list[tuple[int, int, S, list[tuple[int, int]]]] = []
     low, ahead, _, state = part.start
     while low < total:
         following = low + 1
-        if not ahead and (following == total or returned[following].invoked > ends[low]):
+        if not ahead and (following == total or begins[following] > ends[low]):
             call = returned[low]  # nothing overlaps it
-            state, result = step(state, call.operation)
-            if result != call.result:
-                return False
-            low = following
-            continue
-        for _, number in _candidates(part, low, ahead)[0]:
+            after, result = step(state, call.operation)
+            if result == call.result:
+                state, low = after, following
+                continue
+            candidates: list[tuple[int, int]] = []
+        else:
+            candidates = _candidates(part, low, ahead)[0]
+            candidates.reverse()
+        while True:
+            if not candidates:
+                patience -= 1
+                if not choices or patience < 0:
+                    return False
+                low, ahead, state, candidates = choices.pop()
+                continue
+            number = candidates.pop()[1]
             call = returned[number]
             after, result = step(state, call.operation)
             if result == call.result:
-                low, ahead, _, state = _ordered(low, ahead, number, 0, after)
                 break
-        else:
-            return False
+        if candidates and after != state:
+            choices.append((low, ahead, state, candidates))
+        low, ahead, _, state = _ordered(low, ahead, number, 0, after)
     return True
 
 

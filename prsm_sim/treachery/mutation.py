@@ -34,6 +34,10 @@ _DESCENDED = 8
 """Of a tuple, so many elements are remembered, under the name of the field that holds it."""
 
 
+_FLAT = frozenset((int, str, bytes, bool, float, NoneType))
+"""Types whose values have no parts, to be told from others at once."""
+
+
 class _Unchanged:
     """What comes of a value that cannot be changed in the way that is asked for."""
 
@@ -110,13 +114,18 @@ class Values:
             self._remember(name, getattr(struct, name))
 
     def _remember(self, name: str, value: object) -> None:
+        kind = type(value)
+        known = self._by_name.get(name)
+        if known is None:
+            known = self._by_name[name] = {}
         try:
-            known = self._by_name.setdefault(name, {})
-            known.setdefault((type(value), value))
+            known.setdefault((kind, value))
         except TypeError:
             return  # a value that cannot be hashed, such as a list
         if len(known) > REMEMBERED:
             del known[next(iter(known))]
+        if kind in _FLAT:
+            return
         if isinstance(value, msgspec.Struct):
             self._take_apart(value)
         elif isinstance(value, tuple):

@@ -63,21 +63,21 @@ class Certified(Checker):
         """Look at what a peer has in hand for what it has just done."""
         if not self._honest(peer):
             return None
-        if isinstance(fact, ReplyAccepted):
-            client = self._clients.get(peer)
-            wrong = None if client is None else self._result(client, fact)
-        else:
-            replica = self._replicas.get(peer)
-            wrong = None if replica is None else self._of_replica(replica, fact)
         self.evaluations += 1
+        if peer in self._replicas:
+            wrong = self._of_replica(self._replicas[peer], fact)
+        elif peer in self._clients and type(fact) is ReplyAccepted:
+            wrong = self._result(self._clients[peer], fact)
+        else:
+            return None
         return None if wrong is None else f"{peer}: {wrong}"
 
     def _of_replica(self, replica: Replica, fact: Fact) -> str | None:
-        if isinstance(fact, Executed):
+        if type(fact) is Executed:
             slot = replica.state.log.slots.get(fact.sequence)
             # What was learned from others that have executed it has no commits of its own.
             return None if slot is None or not slot.committed else self._commits(slot, fact)
-        if isinstance(fact, ViewChanged):
+        if type(fact) is ViewChanged:
             return self._view(replica, fact.view)
         assert isinstance(fact, CheckpointStable)
         return self._stable(replica, fact)
@@ -167,12 +167,15 @@ class Certified(Checker):
     # Section 4.1: a result is what f + 1 replicas say; 5.1: or a quorum, if it is not final yet.
 
     def _result(self, client: ConsensusClient, fact: ReplyAccepted) -> str | None:
-        same = [one for one in client.replies.values() if one.result == fact.result]
-        views = Counter(one.view for one in same if one.tentative)
-        final = len(same) - views.total()
-        if not self._reads_unordered and final > self._faulty:
+        same, plain = [], 0
+        for one in client.replies.values():
+            if one.result == fact.result:
+                same.append(one)
+                plain += not one.tentative
+        if plain > self._faulty and not self._reads_unordered:
             return None
-        if final + max(views.values(), default=0) >= self._quorum:
+        views = Counter(one.view for one in same if one.tentative)
+        if plain + max(views.values(), default=0) >= self._quorum:
             return None
         return f"the result of request {fact.timestamp} rests on {len(same)} replies"
 

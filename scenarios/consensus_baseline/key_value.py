@@ -119,11 +119,15 @@ class StoreModel:
 
     def step(self, state: bytes, operation: bytes) -> tuple[bytes, bytes]:
         """The value of the operation's key after it, and the operation's result."""
-        verb, _, *rest = operation.split(b" ")
+        words = operation.split(b" ")
+        verb = words[0]
+        if verb == b"get":
+            return state, state
         if verb == b"append":
-            return state + rest[0], state + rest[0]
-        if verb == b"put" or (verb == b"cas" and rest[0] == state):
-            return rest[-1], state
+            after = state + words[2]
+            return after, after
+        if verb == b"put" or (verb == b"cas" and words[2] == state):
+            return words[-1], state
         return state, state
 
     def key(self, operation: bytes) -> bytes:

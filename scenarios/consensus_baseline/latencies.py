@@ -12,6 +12,9 @@ from prsm_sim.actor import Fact, PeerId, Seconds
 from prsm_sim.history import Invoked, Returned
 from prsm_sim.world import World
 
+Batch = tuple[tuple[tuple[PeerId, int], ...], list[Seconds]]
+"""Requests that were executed together, and when, once for each replica."""
+
 
 class Latencies:
     """Collects the latencies of a run while it goes on.
@@ -24,7 +27,10 @@ class Latencies:
     def __init__(self, world: World, honest: Callable[[PeerId], bool]) -> None:
         self._honest = honest
         self._sent_s: dict[tuple[PeerId, int], Seconds] = {}
-        self._executed_s: dict[tuple[PeerId, int], list[Seconds]] = {}
+        self._batches: list[Batch] = []
+        """What was executed and when by whoever did, in the order of first execution."""
+        self._under: dict[int, list[Batch]] = {}
+        """The same by sequence number: one batch each, unless replicas disagree."""
         self.client_s: list[Seconds] = []
         """One a request that got its result, in the order of completion."""
         world.observe(Invoked, self._on_invoked)
@@ -34,16 +40,28 @@ class Latencies:
     @property
     def commit_s(self) -> list[list[Seconds]]:
         """Of each request that was committed, in the order of its first commit, one a replica."""
+        sent_s = self._sent_s
         return [
-            [at - self._sent_s[request] for at in times]
-            for request, times in self._executed_s.items()
-            if request in self._sent_s
+            [at - sent_s[request] for at in times]
+            for request, times in self._executed_s().items()
+            if request in sent_s
         ]
 
     @property
     def committed(self) -> int:
         """How many different requests some honest replica has executed."""
-        return len(self._executed_s)
+        return len(self._executed_s())
+
+    def _executed_s(self) -> dict[tuple[PeerId, int], list[Seconds]]:
+        """Of each request when it was executed, in the order of first execution."""
+        executed_s: dict[tuple[PeerId, int], list[Seconds]] = {}
+        for requests, times in self._batches:
+            for request in requests:
+                if request in executed_s:  # in two batches
+                    executed_s[request] = sorted([*executed_s[request], *times])
+                else:
+                    executed_s[request] = times
+        return executed_s
 
     def _on_invoked(self, time_s: Seconds, _: PeerId, fact: Fact) -> None:
         assert isinstance(fact, Invoked)
@@ -52,12 +70,14 @@ class Latencies:
     def _on_executed(self, time_s: Seconds, peer: PeerId, fact: Fact) -> None:
         assert isinstance(fact, Executed)
         if self._honest(peer):
-            executed_s = self._executed_s
-            for request in fact.requests:
-                if request in executed_s:
-                    executed_s[request].append(time_s)
-                else:
-                    executed_s[request] = [time_s]
+            under = self._under.setdefault(fact.sequence, [])
+            for requests, times in under:
+                if requests == fact.requests:
+                    times.append(time_s)
+                    return
+            batch = fact.requests, [time_s]
+            under.append(batch)
+            self._batches.append(batch)
 
     def _on_returned(self, time_s: Seconds, _: PeerId, fact: Fact) -> None:
         assert isinstance(fact, Returned)

@@ -6,11 +6,11 @@ primary that serves all clients but one breaks no agreement.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from agents.consensus.facts import Executed
 from prsm_sim.actor import Fact, PeerId, Seconds
-from prsm_sim.checker import Checker
+from prsm_sim.checker import Checker, Observe
 from prsm_sim.faults import Byzantine, Fault
 from prsm_sim.history import Invoked, Returned
 
@@ -71,14 +71,26 @@ class NoStarvation(Checker):
 
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
         """Count whom a served request has overtaken."""
+        if isinstance(fact, Invoked):
+            return self._on_invoked(time_s, peer, fact)
+        assert isinstance(fact, Returned)
+        return self._on_returned(time_s, peer, fact)
+
+    def observers(self) -> Mapping[type[Fact], Observe]:
+        """One for each type."""
+        return {Invoked: self._on_invoked, Returned: self._on_returned}
+
+    def _on_invoked(self, time_s: Seconds, _: PeerId, fact: Invoked) -> str | None:
+        if time_s >= self._after():
+            client = fact.client
+            self._waiting.pop(client, None)
+            self._waiting[client] = self._made
+            self._made += 1
+        return None
+
+    def _on_returned(self, time_s: Seconds, _: PeerId, fact: Returned) -> str | None:
         if time_s < self._after():
             return None
-        if isinstance(fact, Invoked):
-            self._waiting.pop(fact.client, None)
-            self._waiting[fact.client] = self._made
-            self._made += 1
-            return None
-        assert isinstance(fact, Returned)
         self.judges = True
         self.evaluations += 1
         waiting = self._waiting

@@ -7,12 +7,13 @@ result within a bound after the faults are over, and all are served before the r
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
 from agents.consensus.facts import CheckpointTaken, ConflictingMessages, Executed, StateTransferred
 from prsm_sim.actor import Fact, PeerId, Seconds
-from prsm_sim.checker import Agreement, Checker, Order
+from prsm_sim.checker import Agreement, Checker, Observe, Order
 from prsm_sim.history import Invoked, Returned
 from prsm_sim.oracles import Linearizable, Recovers
 from scenarios.consensus_baseline.key_value import StateReached, StoreModel, is_read
@@ -20,6 +21,8 @@ from scenarios.consensus_baseline.limits import BoundedLog, NoStarvation
 from scenarios.consensus_baseline.parameters import ConsensusBaselineParameters
 
 Honest = Callable[[PeerId], bool]
+SEQUENCE: Callable[[Any], int] = attrgetter("sequence")
+DIGEST: Callable[[Any], str] = attrgetter("digest")
 Slots = dict[tuple[PeerId, int], int]
 """The sequence number under which honest replicas executed a request (client, timestamp)."""
 
@@ -58,18 +61,13 @@ def oracles(
 
 def execution_agreement(honest: Honest) -> Checker:
     """No two replicas execute different batches under one sequence number."""
-    return Agreement(Executed, _sequence, lambda fact: fact.digest, honest)
+    return Agreement(Executed, SEQUENCE, DIGEST, honest)
 
 
 def ordered_execution(honest: Honest) -> Checker:
     """Replicas execute 1, 2, 3, … without a gap, but for what a transferred state contains."""
-    taken_over = StateTransferred, _sequence
-    return Order(Executed, _sequence, honest, taken_over=taken_over)
-
-
-def _sequence(fact: Any) -> int:
-    sequence: int = fact.sequence
-    return sequence
+    taken_over = StateTransferred, SEQUENCE
+    return Order(Executed, SEQUENCE, honest, taken_over=taken_over)
 
 
 def _text(request: tuple[PeerId, int]) -> str:
@@ -94,17 +92,31 @@ class ExecutedOnce(Checker):
         self._honest = honest
         self._slots = slots
         self._asked: dict[PeerId, int] = {}
+        self._sound: dict[int, tuple[tuple[PeerId, int], ...]] = {}
+        """Of each sequence number the requests last executed under it."""
 
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
         """Judge an execution, or note what a client has asked for."""
-        if isinstance(fact, Invoked):
-            self._asked[fact.client] = fact.number  # numbers ascend
-            return None
-        assert isinstance(fact, Executed)
+        if isinstance(fact, Executed):
+            return self._on_executed(time_s, peer, fact)
+        assert isinstance(fact, Invoked)
+        self._on_invoked(time_s, peer, fact)
+        return None
+
+    def observers(self) -> Mapping[type[Fact], Observe]:
+        """One for each type."""
+        return {Executed: self._on_executed, Invoked: self._on_invoked}
+
+    def _on_invoked(self, _time_s: Seconds, _peer: PeerId, fact: Invoked) -> None:
+        self._asked[fact.client] = fact.number  # numbers ascend
+
+    def _on_executed(self, _: Seconds, peer: PeerId, fact: Executed) -> str | None:
         if not self._honest(peer):
             return None
         sequence, slots, asked = fact.sequence, self._slots, self._asked
         self.evaluations += len(fact.requests)
+        if self._sound.get(sequence) == fact.requests:
+            return None  # what was right of one replica is right of the next
         for request in fact.requests:
             slot = slots.setdefault(request, sequence)
             if slot != sequence:
@@ -115,6 +127,7 @@ class ExecutedOnce(Checker):
         if len(set(fact.requests)) < len(fact.requests):
             twice = Counter(fact.requests).most_common(1)[0][0]
             return f"{peer} executed {_text(twice)} again in slot {sequence}"
+        self._sound[sequence] = fact.requests
         return None
 
 
@@ -144,11 +157,18 @@ class ExecutedBeforeTold(Checker):
 
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
         """Judge a result, or note that a request need not be ordered."""
-        if isinstance(fact, Invoked):
-            if self._unordered_reads and is_read(fact.operation):
-                self._reading[fact.client] = fact.number
-            return None
-        assert isinstance(fact, Returned)
+        if isinstance(fact, Returned):
+            return self._on_returned(time_s, peer, fact)
+        assert isinstance(fact, Invoked)
+        if self._unordered_reads and is_read(fact.operation):
+            self._reading[fact.client] = fact.number
+        return None
+
+    def observers(self) -> Mapping[type[Fact], Observe]:
+        """Results are judged directly."""
+        return {**super().observers(), Returned: self._on_returned}
+
+    def _on_returned(self, _time_s: Seconds, _peer: PeerId, fact: Returned) -> str | None:
         client, number = fact.client, fact.number
         self.evaluations += 1
         if (client, number) in self._slots or self._reading.get(client) == number:
@@ -191,7 +211,7 @@ class RareAgreement(Agreement):
 def checkpoint_agreement(honest: Honest) -> Checker:
     """Checkpoints of one sequence number are one state, whether they become stable or not."""
     return RareAgreement(
-        CheckpointTaken, lambda fact: fact.sequence, lambda fact: fact.digest, honest,
+        CheckpointTaken, SEQUENCE, DIGEST, honest,
         name="checkpoint agreement",
     )  # fmt: skip
 
@@ -199,7 +219,7 @@ def checkpoint_agreement(honest: Honest) -> Checker:
 def state_agreement(honest: Honest) -> Checker:
     """Replicas that applied the same number of operations applied the same ones."""
     return RareAgreement(
-        StateReached, lambda fact: fact.applied, lambda fact: fact.chain, honest,
+        StateReached, attrgetter("applied"), attrgetter("chain"), honest,
         name="state agreement",
     )  # fmt: skip
 

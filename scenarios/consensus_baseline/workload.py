@@ -96,9 +96,9 @@ class Caller(Actor):
         """A random operation; what it writes is written by no other."""
         chance, verb = divmod(ctx.rng.getrandbits(48), 10)
         self.key = key = self.keys[chance % len(self.keys)]
-        fresh = f"{ctx.id}.{self.made};".encode()
         if verb < 3:
             return b"get %s" % key
+        fresh = f"{ctx.id}.{self.made};".encode()
         if verb < 6:
             return b"put %s %s" % (key, fresh)
         if verb < 8:

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from prsm_sim.actor.errors import UserError
 from prsm_sim.chance import Stream
 from prsm_sim.faults import Byzantine, Crash, LyingDisk
-from prsm_sim.fuzz.campaign import Campaign, Job, draw_trial
+from prsm_sim.fuzz.campaign import BLOCK, Campaign, Job, draw_trial, trials
 from prsm_sim.fuzz.census import Census
 from prsm_sim.fuzz.ground import Ground
 from prsm_sim.fuzz.strategies import STRATEGIES, find_strategy
@@ -48,6 +49,19 @@ def test_a_seed_is_the_whole_story():
     first, again, other = draw_trial(job, 5), draw_trial(job, 5), draw_trial(job, 6)
     assert first == again
     assert first.digest != other.digest
+
+
+def test_a_digest_is_computed_of_what_was_found_and_of_every_sixteenth_seed():
+    job = Job(scenario=TALLY, strategy="swarm", overrides=("careful=false",))
+    ran = list(trials(job, range(2 * BLOCK)))
+    whole = [draw_trial(job, trial.seed) for trial in ran]
+    found = [trial.seed for trial in ran if trial.finding is not None]
+    assert 0 < len(found) < 2 * BLOCK - 2
+    assert [trial.seed for trial in ran if trial.digest] == sorted({*found, 0, BLOCK})
+    assert [msgspec.structs.replace(trial, digest="") for trial in ran] == [
+        msgspec.structs.replace(trial, digest="") for trial in whole
+    ]
+    assert all(trial.digest in ("", one.digest) for trial, one in zip(ran, whole, strict=True))
 
 
 def test_an_override_is_not_varied():

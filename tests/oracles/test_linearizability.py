@@ -13,6 +13,7 @@ from prsm_sim.history import Call, History, Invoked, Returned
 from prsm_sim.oracles import (
     Counter,
     KeyValue,
+    Linearizable,
     Log,
     Queue,
     Register,
@@ -20,7 +21,7 @@ from prsm_sim.oracles import (
     check_history,
 )
 from prsm_sim.oracles.explain import explain
-from prsm_sim.oracles.search import Part, end_of, search
+from prsm_sim.oracles.search import Part, end_of, is_explained_by_returns, search
 from tests.oracles.histories import Facts, is_linearizable, long_history, small_histories, told
 
 WORKLOADS: dict[str, tuple[Any, list[bytes], list[bytes]]] = {
@@ -318,3 +319,37 @@ def test_facts_that_make_no_history() -> None:
         History.of([Invoked("a", 1, b"read"), Invoked("a", 1, b"write 1")])
     again = [Invoked("a", 1, b"read"), Invoked("a", 1, b"read"), Returned("a", 1, b"")]
     assert check_history(Register(), [*again, again[-1]]).status == "pass"
+
+
+def test_a_wrong_first_choice_is_taken_back_without_a_search() -> None:
+    """Of two appends that may come first, the one that returned first came second."""
+    facts = told("a append x 1", "b append x 2", "a: ok", "c get x", "c: 21", "b: ok")
+    part = Part(KeyValue(), History.of(facts).calls, ())
+    assert is_explained_by_returns(part, 1)
+    assert not is_explained_by_returns(part, 0)
+    assert check_history(KeyValue(), facts).configurations == len(part.returned) + 1
+    facts[4] = Returned("c", 1, b"2")
+    assert not is_explained_by_returns(Part(KeyValue(), History.of(facts).calls, ()), 1000)
+
+
+@given(st.data())
+def test_what_the_quick_way_explains_has_an_order(data: st.DataObject) -> None:
+    model, operations, results = WORKLOADS["register"]
+    facts = data.draw(small_histories(operations, results, model))
+    calls = [call for call in History.of(facts).calls if call.returned is not None]
+    if calls and is_explained_by_returns(Part(model, calls, ()), data.draw(st.integers(0, 6))):
+        assert is_linearizable(model, facts)
+
+
+def test_a_client_that_is_heard_by_type_is_heard_as_before() -> None:
+    facts = told("a write 1", "b read", "a: ok", "b: 1", "b read", "b: 2")
+    by_type, by_observe = Linearizable(Register()), Linearizable(Register(), trusted=lambda _: True)
+    for checker in (by_type, by_observe):
+        watch = checker.observers()
+        assert set(watch) == {Invoked, Returned}
+        wrongs = [watch[type(fact)](float(at), fact.client, fact) for at, fact in enumerate(facts)]
+        assert wrongs == 6 * [None]
+    assert by_type.history.calls == by_observe.history.calls
+    assert by_type.finish(9.0) == by_observe.finish(9.0) is not None
+    twice = Returned("b", 2, b"3")
+    assert by_type.observers()[Returned](9.0, "b", twice) == by_observe.observe(9.0, "b", twice)

@@ -194,3 +194,23 @@ def test_sometimes_gives_no_verdict_and_is_seen_over_many_runs() -> None:
     assert never_seen([first]) == ("grew big", "leader replaced", "log full")
     assert never_seen([first, second]) == ("log full",)
     assert never_seen([]) == ()
+
+
+def test_who_only_watches_judges_nothing_whatever_it_returns() -> None:
+    watched, seen = Observatory(), []
+    watched.observe(Grew, lambda time_s, peer, fact: seen.append((time_s, peer, fact)) or "wrong")
+    watched.fact(1.0, "a", Grew(1))
+    watched.check(Bounded("size", 2, fact=(Grew, lambda fact: fact.size)))
+    watched.fact(2.0, "a", Grew(2))
+    with pytest.raises(InvariantViolation, match="size"):
+        watched.fact(3.0, "a", Grew(3))
+    assert seen == [(1.0, "a", Grew(1)), (2.0, "a", Grew(2)), (3.0, "a", Grew(3))]
+    assert watched.counters["Grew"] == 3
+
+
+def test_answers_heard_by_type_are_judged_as_by_observe() -> None:
+    told = [asks(1, "c", 1), asks(2, "d", 1), hears(3, "c", 1), hears(11, "d", 1), asks(14, "c", 2)]
+    plain = judge(Recovers(5.0, after=10.0), told)
+    heard = judge(Recovers(5.0, after=10.0, trusted=lambda _: True), told)
+    assert plain == heard
+    assert (plain.status, plain.evaluations) == ("fail", 3)

@@ -16,6 +16,7 @@ from scenarios.consensus_baseline.key_value import (
     KeyValueMachine,
     StoreModel,
 )
+from scenarios.consensus_baseline.latencies import Latencies
 from scenarios.consensus_baseline.report import (
     BATCHES,
     STUDENT_975,
@@ -167,6 +168,24 @@ def test_what_liars_say_is_not_reported() -> None:
     assert (found["view_changes"], found["committed"], found["returned"]) == (1, 1, 1)
     assert found["commit_latency_s"] == {"mean": 3.0, "p50": 3.0, "p99": 3.0, "ci95": None}
     assert found["client_latency_s"] == {"mean": 5.0, "p50": 5.0, "p99": 5.0, "ci95": None}
+
+
+def test_a_request_that_replicas_execute_in_different_batches_is_one_request() -> None:
+    sim = Sim(1)
+    latencies = Latencies(sim, lambda peer: peer != "liar")
+    one, two = ("c", 1), ("d", 1)
+    for time_s, peer, fact in (
+        (1.0, "c", Invoked("c", 1, b"get a")),
+        (1.0, "d", Invoked("d", 1, b"get a")),
+        (2.0, "a", Executed(1, 0, "x", (one,))),
+        (2.5, "liar", Executed(1, 0, "x", (one,))),
+        (3.0, "b", Executed(1, 0, "y", (two, one))),
+        (4.0, "a", Executed(2, 0, "z", (two,))),
+        (5.0, "e", Executed(1, 0, "x", (one,))),
+    ):
+        sim.observatory.fact(time_s, peer, fact)
+    assert latencies.commit_s == [[1.0, 2.0, 4.0], [2.0, 3.0]]
+    assert latencies.committed == 2
 
 
 def test_messages_are_told_apart_by_type_and_by_who_sends_them() -> None:
