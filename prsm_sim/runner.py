@@ -6,11 +6,13 @@ verdicts decide the status. Whatever ends the run, a violation, an exception in 
 what was recorded is kept. A failure carries the command that replays it.
 """
 
+import math
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -47,6 +49,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         failure: what went wrong first, in one sentence; empty if nothing did.
         replay: the command that replays the run; empty if no folder was kept.
         manifest: all that is kept of the run besides events and series.
+        not_finite: metrics that are NaN or infinite, such as ``wait.mean is nan``: JSON has no word
+            for them, so in `metrics` they are None.
     """
 
     status: RunStatus
@@ -60,6 +64,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     failure: str
     replay: str
     manifest: Manifest
+    not_finite: tuple[str, ...] = ()
 
 
 class Run:
@@ -163,6 +168,7 @@ class Run:
             failure="" if failure is None else _one_line(failure),
             replay=manifest.replay,
             manifest=manifest,
+            not_finite=tuple(_not_finite(watched.metrics)),
         )
 
     @contextmanager
@@ -406,6 +412,15 @@ def _status(verdicts: Sequence[Verdict]) -> RunStatus:
     if "fail" in statuses:
         return "fail"
     return "inconclusive" if "inconclusive" in statuses else "pass"
+
+
+def _not_finite(values: Mapping[str, object], prefix: str = "") -> Iterator[str]:
+    """The numbers among nested metrics that are none, by their dotted names."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _not_finite(value, f"{prefix}{name}.")
+        elif isinstance(value, Real) and not math.isfinite(value):
+            yield f"{prefix}{name} is {float(value)}"
 
 
 def _plain(values: dict[str, object]) -> dict[str, Any]:

@@ -31,6 +31,15 @@ def consensus(as_json: bool) -> None:
     report("consensus", find_benchmark("consensus"), as_json=as_json)
 
 
+@bench.command("economy")
+@json_option
+def economy(as_json: bool) -> None:
+    """Agents a second against SimPy and Mesa, and the ledger's transfers, in memory and on disk."""
+    from prsm_sim.registry import find_benchmark
+
+    report("economy", find_benchmark("economy"), as_json=as_json)
+
+
 def report(
     title: str, measure: Callable[[Callable[[str], None]], dict[str, Any]], *, as_json: bool
 ) -> None:

@@ -1,5 +1,6 @@
 """Work that takes a while: how long it may, how far it is, and how a person stops it."""
 
+import math
 import re
 import shutil
 import signal
@@ -24,20 +25,32 @@ def span_s(text: str) -> float:
 
 
 class Line:
-    """One line on stderr that is rewritten on a terminal, and repeated now and then in a log."""
+    """One line on stderr that is rewritten on a terminal, and repeated now and then in a log.
+
+    Args:
+        shown: print it; None: only if stderr is a terminal.
+    """
+
+    every_s = 0.1
+    """Least time between two updates on a terminal; in a log there are a tenth as many."""
 
     def __init__(self, shown: bool | None) -> None:
         self._terminal = sys.stderr.isatty()
         self._shown = self._terminal if shown is None else shown
-        self._last_s = 0.0
+        self._last_s = -math.inf
         self._width = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a text would be shown now."""
+        every_s = self.every_s if self._terminal else self.every_s * 10
+        return self._shown and time.monotonic() - self._last_s >= every_s
 
     def show(self, text: str) -> None:
         """Show a text, unless one was shown a moment ago."""
-        now_s = time.monotonic()
-        if not self._shown or now_s - self._last_s < (0.2 if self._terminal else 2.0):
+        if not self.is_due:
             return
-        self._last_s = now_s
+        self._last_s = time.monotonic()
         if self._terminal:
             text = text[: shutil.get_terminal_size().columns - 1]
             click.echo("\r" + text.ljust(self._width), nl=False, err=True)

@@ -28,6 +28,8 @@ COMMANDS = {
     "sweep": "prsm_sim.cli.sweep:sweep",
     "compare": "prsm_sim.cli.sweep:compare",
     "sensitivity": "prsm_sim.cli.sensitivity:sensitivity",
+    "answer": "prsm_sim.cli.answer:answer",
+    "attack": "prsm_sim.cli.attack:attack",
     "scoreboard": "prsm_sim.cli.scoreboard:scoreboard",
     "replay": "prsm_sim.cli.replay:replay",
     "diff": "prsm_sim.cli.diff:diff",

@@ -1,13 +1,14 @@
 """What commands print: progress and notes on stderr, one result on stdout."""
 
 import os
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from prsm_sim.cli.long_work import Line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,40 +34,25 @@ class ProgressLine:
         shown: print it; None: only if stderr is a terminal.
     """
 
-    every_s = 0.1
-    """Least time between two updates on a terminal; in a log there are a tenth as many."""
-
     def __init__(self, duration_s: float, shown: bool | None = None) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._shown = self._terminal if shown is None else shown
+        self._line = Line(shown)
         self._duration_s = duration_s
-        self._began_s = self._last_s = time.monotonic()
-        self._width = 0
+        self._began_s = time.monotonic()
 
     def __call__(self, time_s: float, events: int) -> None:
         """Show where the run is, unless that was done a moment ago."""
-        now_s = time.monotonic()
-        every_s = self.every_s if self._terminal else self.every_s * 10
-        if not self._shown or now_s - self._last_s < every_s:
+        if not self._line.is_due:
             return
-        self._last_s = now_s
-        rate = events / max(now_s - self._began_s, 1e-9)
+        rate = events / max(time.monotonic() - self._began_s, 1e-9)
         share = min(1.0, time_s / self._duration_s)
-        text = (
+        self._line.show(
             f"{share:4.0%}  virtual {time_s:,.1f} of {self._duration_s:,.1f} s  "
             f"{events:,} events  {rate:,.0f}/s"
         )
-        if self._terminal:
-            click.echo("\r" + text.ljust(self._width), nl=False, err=True)
-            self._width = len(text)
-        else:
-            click.echo(text, err=True)
 
     def close(self) -> None:
         """Wipe the line."""
-        if self._width:
-            click.echo("\r" + " " * self._width + "\r", nl=False, err=True)
-            self._width = 0
+        self._line.close()
 
 
 def note(text: str) -> None:

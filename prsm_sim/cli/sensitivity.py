@@ -8,6 +8,7 @@ import click
 from prsm_sim.cli.long_work import Line
 from prsm_sim.cli.sweep import (
     default_name,
+    failures_of,
     first_seed_option,
     leave,
     level_option,
@@ -15,6 +16,7 @@ from prsm_sim.cli.sweep import (
     out_option,
     run_study,
     set_option,
+    shard_option,
     study_of,
     tell_failures,
     workers_option,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 @workers_option
 @on_option
 @out_option
+@shard_option
 @level_option
 @progress_option
 @json_option
@@ -60,6 +63,7 @@ def sensitivity(
     workers: int,
     place: str,
     folder: Path | None,
+    shard_text: str,
     level: float,
     progress: bool | None,
     as_json: bool,
@@ -71,29 +75,33 @@ def sensitivity(
     """
     from prsm_sim.cli.exits import INCONCLUSIVE
     from prsm_sim.cli.output import note, print_json
+    from prsm_sim.sweep.design import parse_shard
     from prsm_sim.sweep.sensitivity import Plan, parse_bounds, values_at
 
+    shard = parse_shard(shard_text)
     plan = Plan([parse_bounds(text) for text in ranges], method, samples, first_seed)
     study = study_of(target, overrides, plan.points, seeds=seeds, first_seed=first_seed)
     place_of = folder or Path("studies") / default_name(study)
-    outcomes, stopped = run_study(study, place_of, place, workers, Line(progress))
-    tell_failures(outcomes)
-    failed = not all(one.is_good for one in outcomes)
-    if stopped:
-        note(f"{len(outcomes)} of {study.tasks} replicas; the same command goes on")
-        leave(stopped=True, failed=failed)
+    outcomes, stopped = run_study(study, place_of, place, workers, Line(progress), shard)
+    tell_failures(outcomes, target=target, overrides=overrides)
+    failed = sum(not one.is_good for one in outcomes)
+    if len(outcomes) < study.tasks:
+        note(f"{len(outcomes)} of {study.tasks} replicas; the same command goes on, without "
+             "--shard or with another one")  # fmt: skip
+        leave(stopped=stopped, failed=failed > 0)
     found = plan.analyse(values_at(outcomes, seeds, metric), level)
     if as_json:
         print_json(
             {"scenario": study.scenario, "metric": metric, "method": method,
-             "folder": str(place_of), "replicas": len(outcomes), "result": found}
+             "folder": str(place_of), "replicas": len(outcomes), "failed": failed,
+             "failures": failures_of(outcomes, target, overrides), "result": found}
         )  # fmt: skip
     else:
         print_sensitivity(found, metric, method)
     if found.doubt:
         note(f"nothing can be said: {found.doubt}")
         click.get_current_context().exit(INCONCLUSIVE)
-    leave(stopped=False, failed=failed)
+    leave(stopped=stopped, failed=failed > 0)
 
 
 def print_sensitivity(found: "Sensitivity", metric: str, method: str) -> None:

@@ -1,6 +1,8 @@
 """`prsm sweep` and `prsm compare`: many replicas, and what they say with how much certainty."""
 
+import shlex
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from prsm_sim.cli.target import SEEDS, json_option, progress_option
 if TYPE_CHECKING:
     from prsm_sim.sweep.analysis import PointSummary
     from prsm_sim.sweep.compare import Difference
-    from prsm_sim.sweep.design import Point
+    from prsm_sim.sweep.design import Point, Shard
     from prsm_sim.sweep.study import Outcome, Study
 
 SHOWN = 6
@@ -24,7 +26,7 @@ workers_option = click.option(
 )
 on_option = click.option(
     "--on", "place", default="processes", show_default=True, metavar="WHERE",
-    help="Where replicas run: processes, ray, or ray://HOST:PORT.",
+    help="Where replicas run: processes, ray (here), or ray://HOST:PORT (a cluster, all of it).",
 )  # fmt: skip
 seeds_option = click.option(
     "--seeds", type=click.IntRange(2), default=10, show_default=True,
@@ -38,6 +40,10 @@ out_option = click.option(
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Fix a parameter everywhere."
 )
+shard_option = click.option(
+    "--shard", "shard_text", metavar="I/N", default="1/1",
+    help="Run only the I-th of N parts, in the same folder; who is last writes the table.",
+)  # fmt: skip
 metric_option = click.option(
     "--metric", "metrics", multiple=True, help="Show this metric; may be repeated."
 )
@@ -59,6 +65,7 @@ level_option = click.option(
 @workers_option
 @on_option
 @out_option
+@shard_option
 @metric_option
 @level_option
 @progress_option
@@ -72,6 +79,7 @@ def sweep(
     workers: int,
     place: str,
     folder: Path | None,
+    shard_text: str,
     metrics: tuple[str, ...],
     level: float,
     progress: bool | None,
@@ -84,29 +92,35 @@ def sweep(
     """
     from prsm_sim.cli.output import note, print_json
     from prsm_sim.sweep.analysis import summarise
-    from prsm_sim.sweep.design import grid, parse_axis
+    from prsm_sim.sweep.design import grid, parse_axis, parse_shard
 
+    shard = parse_shard(shard_text)
     points = grid([parse_axis(text) for text in axes])
     study = study_of(target, overrides, points, seeds=seeds, first_seed=first_seed)
     place_of = folder or Path("studies") / default_name(study)
-    outcomes, stopped = run_study(study, place_of, place, workers, Line(progress))
+    outcomes, stopped = run_study(study, place_of, place, workers, Line(progress), shard)
     summaries = summarise(outcomes, level)
     failed = sum(one.failed for one in summaries)
+    is_complete = len(outcomes) == study.tasks
     if as_json:
         print_json(
             {
                 "scenario": study.scenario,
                 "folder": str(place_of),
                 "replicas": len(outcomes),
-                "complete": not stopped,
+                "complete": is_complete,
                 "failed": failed,
+                "failures": failures_of(outcomes, target, overrides),
                 "points": summaries,
             }
         )
     else:
         print_summaries(summaries, metrics)
         note(f"{len(outcomes)} of {study.tasks} replicas, {failed} failed; in {place_of}")
-    tell_failures(outcomes)
+    tell_failures(outcomes, target=target, overrides=overrides)
+    if not is_complete and not stopped:
+        note("the other shards are not done; the last one, or this command without --shard, "
+             "writes the table")  # fmt: skip
     leave(stopped=stopped, failed=failed > 0)
 
 
@@ -145,7 +159,7 @@ def compare(
     adjusted for the number of metrics, and the intervals hold all at once.
     """
     from prsm_sim.cli.output import print_json
-    from prsm_sim.sweep.backends import run_on
+    from prsm_sim.sweep.backends import opened
     from prsm_sim.sweep.compare import compare as compare_outcomes
 
     studies = [
@@ -154,24 +168,30 @@ def compare(
     ]
     found: list[list[Outcome]] = []
     line = Line(progress)
+    line.show(f"starting: --on {place}")
     try:
-        for name, study in zip((first, second), studies, strict=True):
-            done: list[Outcome] = []
-            for block in run_on(place, study, range(study.tasks), workers):
-                done += block
-                line.show(f"{name}: {len(done)} of {study.tasks} replicas")
-            found.append(done)
+        with finishing(), opened(place, workers) as run:
+            for name, study in zip((first, second), studies, strict=True):
+                done: list[Outcome] = []
+                for block in run(study, range(study.tasks)):
+                    done += block
+                    line.show(f"{name}: {len(done)} of {study.tasks} replicas")
+                found.append(done)
     finally:
         line.close()
     rows = compare_outcomes(found[0], found[1], level)
     rows = [row for row in rows if not metrics or row.metric in metrics]
     failed = [sum(not one.is_good for one in each) for each in found]
+    variants = [(first, (*overrides, *only_first)), (second, (*overrides, *only_second))]
+    told = [(each, *variant) for each, variant in zip(found, variants, strict=True)]
     if as_json:
-        print_json({"a": first, "b": second, "seeds": seeds, "failed": failed, "metrics": rows})
+        failures = [one for each in told for one in failures_of(*each)]
+        print_json({"a": first, "b": second, "seeds": seeds, "failed": failed,
+                    "failures": failures, "metrics": rows})  # fmt: skip
     else:
         print_differences(rows)
-    for each in found:
-        tell_failures(each)
+    for each, name, own in told:
+        tell_failures(each, target=name, overrides=own)
     leave(stopped=False, failed=any(failed))
 
 
@@ -222,37 +242,75 @@ def default_name(study: "Study") -> str:
 
 
 def run_study(
-    study: "Study", folder: Path, place: str, workers: int, line: Line
+    study: "Study",
+    folder: Path,
+    place: str,
+    workers: int,
+    line: Line,
+    shard: "Shard | None" = None,
 ) -> "tuple[list[Outcome], bool]":
-    """Run what is missing of a study; its outcomes by task, and whether a person stopped it."""
+    """Run what is missing of a study, or of a shard of it.
+
+    Returns:
+        all outcomes that there are, by task, and whether a person stopped it.
+    """
     from prsm_sim.sweep.backends import run_on
+    from prsm_sim.sweep.design import WHOLE
     from prsm_sim.sweep.results import StudyFolder
 
-    with StudyFolder(folder, study) as kept, finishing() as stop:
-        blocks = run_on(place, study, kept.missing, workers)
+    with StudyFolder(folder, study, shard or WHOLE) as kept, finishing() as stop:
+        missing = kept.missing
         try:
-            for block in blocks:
-                kept.add(block)
-                line.show(f"{len(kept.done)} of {study.tasks} replicas")
+            if missing:
+                line.show(f"{len(kept.done)} of {study.tasks} replicas; starting: --on {place}")
+                with closing(run_on(place, study, missing, workers)) as blocks:
+                    for block in blocks:
+                        kept.add(block)
+                        line.show(f"{len(kept.done)} of {study.tasks} replicas")
         except KeyboardInterrupt:
             stop.asked = True
         finally:
             line.close()
-        if not kept.missing:
-            kept.finish()
+        kept.finish()
         return [kept.done[number] for number in sorted(kept.done)], stop.asked
 
 
-def tell_failures(outcomes: "Sequence[Outcome]", most: int = 3) -> None:
-    """Say on stderr what went wrong, and how to see it again."""
+def tell_failures(
+    outcomes: "Sequence[Outcome]",
+    most: int = 3,
+    *,
+    target: str = "",
+    overrides: Sequence[str] = (),
+) -> None:
+    """Say on stderr what went wrong, and with `target` the command that shows it again."""
     from prsm_sim.cli.output import note
 
     broken = [one for one in outcomes if not one.is_good]
     for one in broken[:most]:
-        where = " ".join(f"--set {override}" for override in one.point)
-        note(f"seed {one.seed} {where}: {one.status}: {one.failure}")
+        where = "".join(f" {override}" for override in one.point)
+        note(f"seed {one.seed}{where}: {one.status}: {one.failure}")
+        if target:
+            note(f"see it again: {replay_of(one, target, overrides)}")
     if len(broken) > most:
         note(f"and {len(broken) - most} more")
+
+
+def replay_of(outcome: "Outcome", target: str, overrides: Sequence[str]) -> str:
+    """The command that runs a replica again, by itself."""
+    settings = [word for each in (*overrides, *outcome.point) for word in ("--set", each)]
+    return shlex.join(["prsm", "run", target, "--seed", str(outcome.seed), *settings])
+
+
+def failures_of(
+    outcomes: "Sequence[Outcome]", target: str, overrides: Sequence[str], most: int = 20
+) -> list[dict[str, Any]]:
+    """The first that failed, as JSON holds them; the table has all."""
+    broken = [one for one in outcomes if not one.is_good]
+    return [
+        {"seed": one.seed, "point": one.point, "status": one.status, "failure": one.failure,
+         "replay": replay_of(one, target, overrides)}
+        for one in broken[:most]
+    ]  # fmt: skip
 
 
 def leave(*, stopped: bool, failed: bool) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-from scipy import stats
 
+from prsm_sim.intervals import student
 from prsm_sim.sweep.design import Point
 from prsm_sim.sweep.study import Outcome
 
@@ -59,9 +59,8 @@ def estimate(values: Sequence[float], level: float = 0.95) -> Estimate:
     median = float(np.median(values))
     if count < 2:
         return Estimate(count, mean, None, None, median)
-    spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))
-    half = float(stats.t.ppf((1 + level) / 2, count - 1)) * spread / math.sqrt(count)
-    return Estimate(count, mean, mean - half, mean + half, median)
+    low, high = student(values, level, mean)
+    return Estimate(count, mean, low, high, median)
 
 
 def summarise(outcomes: Sequence[Outcome], level: float = 0.95) -> list[PointSummary]:

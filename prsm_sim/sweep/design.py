@@ -6,6 +6,10 @@ people say them:
     replicas=4,7,10          these values
     timeout_links=2..10:5    five values, evenly spaced, both ends included
     rate=0.001..1:4*         four values, each the same multiple of the one before
+
+A shard is a part of the replicas for one job of an array of jobs: of n shards, the i-th has those
+replicas whose number leaves i − 1 when divided by n, so that the points, cheap and dear, are dealt
+out evenly.
 """
 
 import itertools
@@ -31,6 +35,37 @@ class Axis(msgspec.Struct, frozen=True):
 
     name: str
     values: tuple[str, ...]
+
+
+class Shard(msgspec.Struct, frozen=True):
+    """One of several parts of the replicas.
+
+    Attributes:
+        number: which one, from 1.
+        count: of how many.
+    """
+
+    number: int = 1
+    count: int = 1
+
+    def holds(self, task: int) -> bool:
+        """Whether a replica is one of its own."""
+        return task % self.count == self.number - 1
+
+
+WHOLE = Shard()
+
+
+def parse_shard(text: str) -> Shard:
+    """Read ``i/n``.
+
+    Raises:
+        UserError: it is no such thing.
+    """
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise UserError(f"--shard {text}: write it as --shard 1/4, with shards from 1/4 to 4/4")
+    return Shard(int(number), int(count))
 
 
 def parse_axis(text: str) -> Axis:

@@ -1,26 +1,36 @@
 """The folder of a study: written as outcomes come in, so that nothing is lost when it is stopped.
 
-    study.json        what is run; a folder belongs to one study
-    outcomes.jsonl    one line an outcome, in the order in which they came
-    results.csv       one line a replica, by task: written when the study is complete
+    study.json               what is run; a folder belongs to one study
+    outcomes.jsonl           one line an outcome, in the order in which they came
+    outcomes-2-of-5.jsonl    those of a shard, if the study is run in shards
+    results.csv              one line a replica, by task: written when the study is complete
 
 A line that a crash has torn is the last one; it is cut off when the study is taken up again, and
-its replica runs once more. `results.csv` depends on the study alone, not on who ran what when.
+its replica runs once more; so does one whose process was killed. Each file of outcomes has one
+writer and many readers, so shards may run at the same time on machines that share the folder.
+Whoever finds every replica done when it is through writes `results.csv`. It closes its own file
+before it looks into those of the others, so of two that end at once the later one sees both.
+`results.csv` depends on the study alone, not on who ran what when.
 """
 
 import csv
 import io
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-import msgspec
-
 from prsm_sim.actor.errors import UserError
-from prsm_sim.sweep.study import Outcome, Study
+from prsm_sim.sweep.design import WHOLE, Shard
+from prsm_sim.sweep.kept import Lines, claim, read_lines, replace
+from prsm_sim.sweep.study import DIED, Outcome, Study
 
 STUDY, OUTCOMES, RESULTS = "study.json", "outcomes.jsonl", "results.csv"
+ALL_OUTCOMES = "outcomes*.jsonl"
+
+
+def outcomes_file(shard: Shard) -> str:
+    """The name of the file that a shard writes."""
+    return OUTCOMES if shard.count == 1 else f"outcomes-{shard.number}-of-{shard.count}.jsonl"
 
 
 class StudyFolder:
@@ -29,24 +39,30 @@ class StudyFolder:
     Args:
         path: the folder; made if it is not there.
         study: what is run.
+        shard: which of its replicas are run here.
 
     Attributes:
-        done: the outcomes so far, by task.
+        done: the outcomes so far, by task, whoever ran them.
 
     Raises:
-        UserError: the folder holds another study or is damaged, or cannot be written.
+        UserError: the folder holds another study or is damaged, or cannot be written, or another
+            process runs the same.
     """
 
-    def __init__(self, path: Path, study: Study) -> None:
+    def __init__(self, path: Path, study: Study, shard: Shard = WHOLE) -> None:
         self.path = path
         self.study = study
+        self.shard = shard
         self.done: dict[int, Outcome] = {}
+        self._own = path / outcomes_file(shard)
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._claim()
-            self._file = self._open()
+            claim(path, STUDY, study, ALL_OUTCOMES)
+            self._lines = Lines(self._own, Outcome, "replica")
         except OSError as error:
             raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+        self._take(self._lines.known)
+        self.look_around()
+        self._killed = {task for task, one in self.done.items() if one.status == DIED}
 
     def __enter__(self) -> "StudyFolder":
         return self
@@ -57,72 +73,50 @@ class StudyFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self._lines.close()
 
     @property
     def missing(self) -> list[int]:
-        """The tasks without an outcome, ascending."""
-        return [number for number in range(self.study.tasks) if number not in self.done]
+        """The tasks of the shard that are to be run, ascending."""
+        return [
+            number
+            for number in range(self.study.tasks)
+            if self.shard.holds(number) and (number not in self.done or number in self._killed)
+        ]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every task has an outcome, those of other shards as well."""
+        return len(self.done) == self.study.tasks
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Keep outcomes; they are on disk when this returns."""
-        for outcome in outcomes:
-            self.done[outcome.task] = outcome
-            self._file.write(msgspec.json.encode(outcome) + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        new = list(outcomes)
+        self._lines.add(new)
+        self._take(new)
+        self._killed -= {one.task for one in new}
 
-    def finish(self) -> Path:
-        """Write the table of all outcomes; returns its path."""
-        assert not self.missing, "a table of part of a study would look like the whole"
+    def look_around(self) -> None:
+        """Take in what others have done meanwhile."""
+        for file in sorted(self.path.glob(ALL_OUTCOMES)):
+            if file != self._own:
+                self._take(read_lines(file.read_bytes(), file, Outcome, "replica")[0])
+
+    def finish(self) -> Path | None:
+        """Write the table if every replica is done; its path, or None. Nothing is added after."""
+        self._lines.close()
+        self.look_around()
+        if not self.is_complete:
+            return None
         target = self.path / RESULTS
-        partial = target.with_suffix(".partial")
-        partial.write_text(table([self.done[number] for number in sorted(self.done)]), "utf-8")
-        partial.replace(target)
+        replace(target, table([self.done[number] for number in sorted(self.done)]).encode())
         return target
 
-    def _claim(self) -> None:
-        """Write what the study is, or see that it is the one that is there."""
-        file, wanted = self.path / STUDY, msgspec.json.format(msgspec.json.encode(self.study))
-        if not file.exists():
-            if (self.path / OUTCOMES).exists():
-                raise UserError(f"{self.path}: has outcomes and no {STUDY}; take another folder")
-            partial = file.with_suffix(".partial")
-            partial.write_bytes(wanted)
-            partial.replace(file)
-            return
-        try:
-            known = msgspec.json.decode(file.read_bytes(), type=Study)
-        except msgspec.DecodeError as error:
-            raise UserError(f"{file}: damaged ({error}); take another folder") from error
-        if known != self.study:
-            other = ", ".join(
-                name for name in Study.__struct_fields__
-                if getattr(known, name) != getattr(self.study, name)
-            )  # fmt: skip
-            raise UserError(
-                f"{self.path}: holds another study (it differs in {other}); take another folder"
-            )
-
-    def _open(self) -> io.BufferedWriter:
-        """Read what is done, cut off a torn line, and go on behind it."""
-        file = self.path / OUTCOMES
-        whole = 0
-        if file.exists():
-            content = file.read_bytes()
-            whole = content.rfind(b"\n") + 1
-            for number, line in enumerate(content[:whole].splitlines(), 1):
-                try:
-                    outcome = msgspec.json.decode(line, type=Outcome)
-                except msgspec.DecodeError as error:
-                    raise UserError(
-                        f"{file}:{number}: damaged ({error}); delete this line, and its replica "
-                        "runs again"
-                    ) from error
-                self.done[outcome.task] = outcome
-        stream = open(file, "ab")  # noqa: SIM115  # closed by `__exit__`
-        stream.truncate(whole)
-        return stream
+    def _take(self, outcomes: Iterable[Outcome]) -> None:
+        """Remember outcomes. A replica whose process was killed may have gone well another time."""
+        for one in outcomes:
+            if one.task not in self.done or one.status != DIED:
+                self.done[one.task] = one
 
 
 def table(outcomes: list[Outcome]) -> str:

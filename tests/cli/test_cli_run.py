@@ -53,7 +53,7 @@ def test_a_person_gets_verdicts_digest_folder_and_next_commands(prsm, run_json):
 
 def test_progress_goes_to_stderr_only_and_only_when_asked(prsm, monkeypatch):
     monkeypatch.setattr("prsm_sim.sim._PROGRESS_EVERY", 1)
-    monkeypatch.setattr("prsm_sim.cli.output.ProgressLine.every_s", 0.0)
+    monkeypatch.setattr("prsm_sim.cli.long_work.Line.every_s", 0.0)
     shown = prsm("run", "toy.py", "--json", "--progress")
     assert "virtual" in shown.stderr
     assert "/s" in shown.stderr

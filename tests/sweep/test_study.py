@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from prsm_sim.actor.errors import UserError
-from prsm_sim.sweep.backends import blocks_of, run_on
+from prsm_sim.sweep.backends import run_on
 from prsm_sim.sweep.design import grid, parse_axis
+from prsm_sim.sweep.ray_cluster import blocks_of
 from prsm_sim.sweep.results import OUTCOMES, STUDY, StudyFolder, table
 from prsm_sim.sweep.study import Outcome, Study, run_task
 
