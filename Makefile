@@ -55,9 +55,10 @@ test: $(VENV)/.test servers  ## everything: lint, types, units, properties, real
 	@$(BIN)/python -m pytest -q -x tests/law tests/kernel
 	@$(BIN)/python -m pytest -q tests --ignore tests/law --ignore tests/kernel
 
-bench: $(VENV)/.test  ## the kernel against its rivals, as ratios
+bench: $(VENV)/.test  ## kernel, consensus and economy against their rivals, as ratios
 	@$(BIN)/prsm bench kernel
 	@$(BIN)/prsm bench consensus
+	@$(BIN)/prsm bench economy
 
 soak: $(VENV)/.test  ## 100,000 seeds of the code as it is: no oracle may find anything
 	@mkdir -p benchmarks/soak

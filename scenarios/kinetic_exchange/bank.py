@@ -1,47 +1,33 @@
-"""The event path: agents that ask, and a bank whose ledger does what they ask for.
+"""The event path: agents that write orders, and a bank whose ledger carries them out.
 
-An agent knows its clock and its partners, not its balance: when its time has come it sends the bank
-an `Act`. The bank applies the rule to the two balances and moves the difference by one balanced
-transfer; an agent that owns no coin is refused by the ledger and nobody is told. After each step
-the bank redistributes, audits the whole ledger and says how wealth is distributed.
+At the beginning of a step the bank opens its book for the next few steps, and the agents hand their
+dated orders in (`agent`). When a step is over, the bank takes the orders of that step by date. With
+each it applies the rule to the two balances and moves the difference by one balanced transfer; an
+agent that owns no coin is refused by the ledger and nobody is told. With clock `sync` all orders of
+a step have the same date and are carried out on the state in which it began. Then the bank
+redistributes, audits the whole ledger and says how wealth is distributed.
 
-Steps are a second long. What `sync` and `shuffled` agents do in a step is sent in its first half
-and arrives after `LINK_S`, so that all of it is there when the bank closes the step: with `sync` it
-is applied then, on the state in which the step began; with `shuffled` each agent acts at a random
-moment of the half and is served in order of arrival, so that every order is equally probable.
-Poisson clocks ring at any time, and a link of constant delay shifts them all alike.
+Steps are a second long, and a letter takes `LINK_S`: the orders are there before the first of their
+steps is closed. What comes later nevertheless is carried out when the next step is closed.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from itertools import compress, repeat
+from operator import mul
 
-from economy.concentration import gini
 from economy.ledger import Ledger
 from economy.money import UnitsText, encode_units, split
-from prsm_sim.actor import Actor, Context, Fact, Message, PeerId, Seconds, on
-from scenarios.kinetic_exchange.rules import (
-    DRAW_BITS,
-    GAINS,
-    GRAINS_PER_COIN,
-    PPM,
-    Clock,
-    Rule,
-    unit,
-)
+from prsm_sim.actor import Actor, Context, Fact, PeerId, Seconds, on
+from scenarios.kinetic_exchange.agent import AHEAD, Open
+from scenarios.kinetic_exchange.book import Book, Due, Orders
+from scenarios.kinetic_exchange.rules import GAINS, GRAINS_PER_COIN, PPM, Clock, Rule, unit
 
 BANK = "bank"
 POT = "exchange/pot"
 LINK_S: Seconds = 0.25
 CLOSES_S: Seconds = 0.9
 """A step is closed so long after it began."""
-HALF_S: Seconds = 0.5
-WORD_BITS = 64
-
-
-class Act(Message, frozen=True):
-    """The sender's clock has rung: let it meet `other`, with this draw."""
-
-    other: PeerId
-    draw: int
 
 
 class StepClosed(Fact, frozen=True):
@@ -65,45 +51,6 @@ class StepClosed(Fact, frozen=True):
     p_zero: float
 
 
-class Agent(Actor):
-    """Someone with a clock.
-
-    Args:
-        number: which of the agents it is.
-        names: of all agents.
-        clock: when it acts.
-        draws: whether its meetings need a draw.
-    """
-
-    def __init__(self, number: int, names: Sequence[PeerId], clock: Clock, draws: bool) -> None:
-        self.number = number
-        self.names = names
-        self.clock = clock
-        self.draws = draws
-
-    def on_start(self, ctx: Context, recovered: bytes | None) -> None:
-        """Wind up the clock."""
-        if self.clock == "async":
-            ctx.set_timer("act", ctx.rng.expovariate(1.0))
-        else:
-            ctx.set_timer("step", 1.0)
-
-    def on_timer(self, ctx: Context, name: str) -> None:
-        """Act, or wait for this step's moment."""
-        if name == "step":
-            ctx.set_timer("step", 1.0)
-            if self.clock == "shuffled":
-                ctx.set_timer("act", ctx.rng.random() * HALF_S)
-                return
-        elif self.clock == "async":
-            ctx.set_timer("act", ctx.rng.expovariate(1.0))
-        rng, names = ctx.rng, self.names
-        # One of the others, each with the same probability but for 2⁻⁶⁴ · agents.
-        other = rng.getrandbits(WORD_BITS) * (len(names) - 1) >> WORD_BITS
-        draw = rng.getrandbits(DRAW_BITS) if self.draws else 0
-        ctx.send(BANK, Act(names[other + (other >= self.number)], draw))
-
-
 class Bank(Actor):
     """Serves the agents.
 
@@ -114,42 +61,53 @@ class Bank(Actor):
         clock: whether they all act at once.
         saving_ppm: what they keep out of it.
         redistribution_ppm: what is divided equally after a step.
+        ahead: for how many steps the book is opened at a time.
     """
 
     def __init__(
         self, ledger: Ledger, names: Sequence[PeerId], rule: Rule, clock: Clock,
-        saving_ppm: int, redistribution_ppm: int,
+        saving_ppm: int, redistribution_ppm: int, ahead: int = AHEAD,
     ) -> None:  # fmt: skip
         self.ledger = ledger
-        self.names = names
+        self.names = tuple(names)
         self.rule = rule
         self.gain = GAINS[rule]
         self.saving_ppm = saving_ppm
         self.redistribution_ppm = redistribution_ppm
-        self.waits = clock == "sync"
-        self.waiting: list[tuple[PeerId, Act]] = []
+        self.at_once = clock == "sync"
+        self.ahead = ahead
+        self.book = Book()
         self.steps = 0
 
     def on_start(self, ctx: Context, recovered: bytes | None) -> None:
-        """Wait for the first step's end."""
+        """Wait for the first step, and for its end."""
+        ctx.set_timer("open", 1.0)
         ctx.set_timer("close", 1.0 + CLOSES_S)
 
-    @on(Act)
-    def act(self, ctx: Context, sender: PeerId, message: Act) -> None:
-        """Let two agents meet, now or at the end of the step."""
-        if self.waits:
-            self.waiting.append((sender, message))
-        else:
-            self.meet(sender, message.other, message.draw)
+    @on(Orders)
+    def enter(self, ctx: Context, sender: PeerId, message: Orders) -> None:
+        """Enter an agent's orders in the book."""
+        self.book.enter(sender, message)
 
     def on_timer(self, ctx: Context, name: str) -> None:
-        """Close a step."""
+        """Open the book, or close a step."""
+        if name == "open":
+            ctx.broadcast(Open(self.steps + 1), self.names)
+            return
         ctx.set_timer("close", 1.0)
-        if self.waits:
-            self._all_at_once(ctx.rng.shuffle)
+        self.steps += 1
+        if self.steps % self.ahead == 0:
+            ctx.set_timer("open", 1.0 - CLOSES_S)
+        due = self.book.take(self.steps + 1)
+        if self.at_once:
+            self._all_at_once(due, ctx.rng.shuffle)
+        elif self.gain is unit:
+            self.ledger.transfer_each(due.acting, due.others, GRAINS_PER_COIN)
+        else:
+            for acting, other, draw in zip(*due, strict=True):
+                self.meet(acting, other, draw)
         if self.redistribution_ppm:
             self.redistribute()
-        self.steps += 1
         ctx.emit(self.measured())
 
     def meet(self, acting: PeerId, other: PeerId, draw: int) -> None:
@@ -167,24 +125,25 @@ class Bank(Actor):
             return
         assert refusal is None, f"{acting} and {other} staked what they do not have: {refusal}"
 
-    def _all_at_once(self, shuffle: Callable[[list[tuple[PeerId, Act]]], None]) -> None:
+    def _all_at_once(self, due: Due, shuffle: Callable[[list[int]], None]) -> None:
         """Everyone acts on the state in which the step began.
 
         With rule unit, who owns a coin then can give it whoever gives it another one meanwhile.
         Other rules change both sides, so agents meet in random disjoint pairs; of an odd number one
         is left over.
         """
-        waiting, self.waiting = self.waiting, []
+        acting, others, draws = due
         if self.gain is unit:
-            balances = self.ledger.balances
-            owners = [one for one in waiting if balances.get(one[0], 0) >= GRAINS_PER_COIN]
-            for acting, act in owners:
-                self.meet(acting, act.other, act.draw)
+            owned = map(self.ledger.balances.get, acting, repeat(0))
+            owns = [units >= GRAINS_PER_COIN for units in owned]
+            givers, receivers = list(compress(acting, owns)), list(compress(others, owns))
+            self.ledger.transfer_each(givers, receivers, GRAINS_PER_COIN)
             return
-        shuffle(waiting)
-        half = len(waiting) // 2
-        for (acting, act), (other, _) in zip(waiting[:half], waiting[half:], strict=False):
-            self.meet(acting, other, act.draw)
+        places = list(range(len(acting)))
+        shuffle(places)
+        half = len(places) // 2
+        for first, second in zip(places[:half], places[half:], strict=False):
+            self.meet(acting[first], acting[second], draws[first])
 
     def redistribute(self) -> None:
         """Everyone pays a share, rounded down; it is divided equally, the rest one each to the
@@ -200,22 +159,25 @@ class Bank(Actor):
 
     def measured(self) -> StepClosed:
         """What the ledger says now, recounted; of unsound books no measure is taken."""
-        ledger = self.ledger
+        ledger, count = self.ledger, len(self.names)
         recounted = ledger.recount()
         discrepancy = ledger.audit() or ""
-        owned = [0 if discrepancy else ledger.balances.get(name, 0) for name in self.names]
-        total, count = sum(owned), len(owned)
+        # Between steps only agents own anything, and who owns nothing has no account.
+        owned = [] if discrepancy else sorted(ledger.balances.values())
+        owned[:0] = [0] * (count - len(owned))
+        total = sum(owned)
+        # Quotients of integers, rounded once; the first is `economy.concentration.gini`.
+        weighted = sum(map(mul, range(1 - count, count, 2), owned))
+        squares = count * sum(map(mul, owned, owned)) - total**2
         coin = GRAINS_PER_COIN if self.gain is unit else 1
-        # The quotient of integers is rounded once.
-        variance = (count * sum(x * x for x in owned) - total**2) / total**2 if total else 0.0
         return StepClosed(
             step=self.steps,
             supply_units=encode_units(recounted.supply_units),
             balances_units=encode_units(recounted.balances_units),
             discrepancy=discrepancy,
-            gini=float(gini(owned)),
-            variance_over_mean_sq=variance,
-            p_zero=sum(x < coin for x in owned) / count,
+            gini=weighted / (count * total) if total else 0.0,
+            variance_over_mean_sq=squares / total**2 if total else 0.0,
+            p_zero=bisect_left(owned, coin) / count,
         )
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from prsm_sim.scenario import ScenarioParameters
+from scenarios.kinetic_exchange.agent import AHEAD
 from scenarios.kinetic_exchange.rules import GRAINS_PER_COIN, PPM, Clock, Rule, endowment
 
 GRAINS_MOST = 2**62
@@ -46,6 +47,12 @@ class KineticExchangeParameters(ScenarioParameters):
     )
     path: Literal["event", "population"] = Field(
         "event", description="agents as actors at a ledger, or one vectorised population"
+    )
+    ahead: int = Field(
+        AHEAD,
+        ge=1,
+        le=1000,
+        description="steps for which an actor hands its dated orders in at once",
     )
 
     @field_validator("rule", "clock", mode="before")

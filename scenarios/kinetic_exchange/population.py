@@ -106,19 +106,20 @@ def unit_in_order(balances: Ints, order: Ints, others: Ints) -> None:
         others: shape (n,), to whom the agent that acts at each place gives.
     """
     count = len(balances)
-    gives = balances[order] >= GRAINS_PER_COIN  # by place
-    place_of = np.empty(count, dtype=np.int64)
-    place_of[order] = np.arange(count)
-    reached = np.flatnonzero(gives)
+    owns = balances >= GRAINS_PER_COIN
+    gives = owns[order]  # by place
+    place_of = np.empty(count, dtype=np.int32)
+    place_of[order] = np.arange(count, dtype=np.int32)
+    reached = np.flatnonzero(gives).astype(np.int32)
     while len(reached):
         # Who is reached later than it acts does not act on it; nor does who gives already.
         targets = place_of[others[reached]]
-        new = targets[(targets > reached) & ~gives[targets]]
-        gives[new] = True
-        reached = np.unique(new)
-    received = np.bincount(others[gives], minlength=count)
-    received[order] -= gives
-    balances += GRAINS_PER_COIN * received
+        reached = targets[(targets > reached) & ~gives[targets]]  # some of them twice, or more
+        gives[reached] = True
+    change = np.bincount(others[gives], minlength=count)
+    change -= gives[place_of]
+    change *= GRAINS_PER_COIN
+    balances += change
 
 
 def unit_in_sequence(balances: Ints, acting: Ints, others: Ints) -> None:

@@ -20,7 +20,8 @@ from prsm_sim.network import Latency, Network
 from prsm_sim.scenario import scenario
 from prsm_sim.world import World
 from scenarios.economy_validation.steady_state import estimate, warmup_length
-from scenarios.kinetic_exchange.bank import BANK, LINK_S, Agent, Bank, StepClosed, conserved
+from scenarios.kinetic_exchange.agent import Agent
+from scenarios.kinetic_exchange.bank import BANK, LINK_S, Bank, StepClosed, conserved
 from scenarios.kinetic_exchange.crowd import Crowd
 from scenarios.kinetic_exchange.parameters import KineticExchangeParameters
 
@@ -88,11 +89,13 @@ def add_agents(world: World, parameters: KineticExchangeParameters) -> None:
         owned = dict(zip(names, p.endowment, strict=True))
         total = sum(p.endowment)
         ledger = open_ledger(owned, LedgerParameters(cap_units=total, genesis_units=total))
-        return Bank(ledger, names, p.rule, p.clock, p.saving_ppm, p.redistribution_ppm)
+        return Bank(ledger, names, p.rule, p.clock, p.saving_ppm, p.redistribution_ppm, p.ahead)
 
     world.spawn(BANK, bank)
     for number, name in enumerate(names):
-        world.spawn(name, partial(Agent, number, names, p.clock, draws), peers=(BANK,))
+        world.spawn(
+            name, partial(Agent, number, names, BANK, p.clock, draws, p.ahead), peers=(BANK,)
+        )
 
 
 @scenario(KineticExchangeParameters, live_defaults={"agents": 20, "duration_s": 20.0})

@@ -1,5 +1,6 @@
 """Kinetic exchange: two paths that move the same grains, and equilibria known beforehand."""
 
+import math
 from collections import Counter
 from fractions import Fraction
 from typing import Any
@@ -9,15 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from scipy.stats import poisson
+from scipy.stats import chisquare, kstest, poisson
 
 from economy.concentration import gini
 from economy.ledger import Ledger, LedgerParameters
+from prsm_sim.chance import Stream
 from prsm_sim.runner import RunResult, simulate
 from scenarios.economy_validation import exchange_theory as theory
 from scenarios.economy_validation.comparison import Comparison, decide
 from scenarios.kinetic_exchange import population as vectorised
-from scenarios.kinetic_exchange.bank import POT, Act, Bank
+from scenarios.kinetic_exchange.agent import Agent, Open, rings
+from scenarios.kinetic_exchange.bank import POT, Bank
+from scenarios.kinetic_exchange.book import Book, Orders
 from scenarios.kinetic_exchange.crowd import gini_and_variance
 from scenarios.kinetic_exchange.parameters import KineticExchangeParameters
 from scenarios.kinetic_exchange.population import Population
@@ -163,15 +167,13 @@ def test_both_paths_measure_alike(balances: list[int]) -> None:
 
 
 @pytest.mark.parametrize("clock", CLOCKS)
-@pytest.mark.parametrize("path", ["event", "population"])
+@pytest.mark.parametrize(("path", "ahead"), [("event", 1), ("event", 16), ("population", 1)])
 def test_unit_exchange_of_three_agents_is_the_chain_of_all_its_states(
-    clock: Any, path: str
+    clock: Any, path: str, ahead: int
 ) -> None:
     expected = theory.few_agents(3, 3, clock)
-    found = [
-        run(seed, rule="unit", agents=3, clock=clock, path=path, steps=600, warmup_steps=50).metrics
-        for seed in range(5)
-    ]
+    chosen = {"rule": "unit", "agents": 3, "steps": 600, "warmup_steps": 50}
+    found = [run(seed, clock=clock, path=path, ahead=ahead, **chosen).metrics for seed in range(5)]
     claims = decide(
         [
             Comparison(name, getattr(expected, name), np.array([one[name] for one in found]))
@@ -342,7 +344,7 @@ def test_money_out_of_nothing_ends_the_run_at_its_step(
 
     def forge(self: Bank, acting: str, other: str, draw: int) -> None:
         meet(self, acting, other, draw)
-        if self.steps == 4:
+        if self.steps == 5:
             self.ledger.balances[acting] = self.ledger.balances.get(acting, 0) + 1
 
     def forge_all(self: Population) -> None:
@@ -377,21 +379,21 @@ def test_a_debt_is_found_though_the_sum_is_right(
     assert " units (t = " in result.failure
 
 
+@pytest.mark.parametrize("ahead", [1, 16])
 @pytest.mark.parametrize("clock", CLOCKS)
-def test_each_clock_rings_as_it_should(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_clock_rings_as_it_should(
+    clock: Any, ahead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     acts: list[tuple[int, str, str]] = []
-    orders: list[tuple[str, ...]] = []
-    act = Bank.act
+    take = Book.take
 
-    def watch(self: Bank, ctx: Any, sender: str, message: Act) -> None:
-        acts.append((self.steps, sender, message.other))
-        act(self, ctx, sender, message)
+    def watch(self: Book, end: int) -> Any:
+        due = take(self, end)
+        acts.extend((end - 2, one, other) for one, other, _ in zip(*due, strict=True))
+        return due
 
-    monkeypatch.setattr(Bank, "act", watch)
-    monkeypatch.setattr(
-        Bank, "handlers", {**Bank.handlers, Act: Bank.handlers[Act]._replace(function=watch)}
-    )
-    run(agents=6, clock=clock, steps=200, rule="unit")
+    monkeypatch.setattr(Book, "take", watch)
+    run(agents=6, clock=clock, steps=200, rule="unit", ahead=ahead)
     assert all(sender != other for _, sender, other in acts)
     partners = Counter((sender, other) for _, sender, other in acts)
     assert len(partners) == 30
@@ -403,6 +405,81 @@ def test_each_clock_rings_as_it_should(clock: Any, monkeypatch: pytest.MonkeyPat
     orders = [tuple(one) for one in by_step]
     assert all(sorted(order) == sorted(set(order)) and len(order) == 6 for order in orders)
     assert len(set(orders)) == 1 if clock == "sync" else len(set(orders)) > 100
+
+
+@pytest.mark.parametrize("span_steps", [1, 2, 16, 300])
+def test_the_rings_of_a_span_follow_the_poisson_law(span_steps: int) -> None:
+    for count in range(span_steps + 10 * math.isqrt(span_steps)):
+        exact = poisson.cdf(count, span_steps)
+        for distance, expected in ((-1e-12, count), (1e-12, count + 1)):
+            word = int((exact + distance) * 2**64)
+            if 1e-9 < exact < 1 - 1e-9:
+                assert rings(span_steps, word) == expected
+    fewest = rings(span_steps, 0)
+    assert poisson.cdf(fewest - 1, span_steps) < 1e-18
+    most = rings(span_steps, 2**64 - 1)
+    assert poisson.sf(most, span_steps) < 1e-18
+
+
+class Desk:
+    """The part of a context that an agent writes its letters with."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = Stream(seed, "agent")
+        self.letters: list[Orders] = []
+
+    def send(self, to: str, message: Orders) -> None:
+        assert to == "bank"
+        self.letters.append(message)
+
+
+@pytest.mark.parametrize("ahead", [1, 5, 16])
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_letters_hold_what_was_drawn_for_their_steps(clock: Any, ahead: int) -> None:
+    names = [f"agent-{number}" for number in range(5)]
+    agent, desk = Agent(2, names, "bank", clock, True, ahead), Desk(ahead)
+    firsts = range(1, 4000, ahead)
+    for first in firsts:
+        agent.write(desk, "bank", Open(first))  # type: ignore[arg-type]
+    orders = [one for letter in desk.letters for one in zip(*letter_of(letter), strict=True)]
+    dates, others, drawn = (np.array(column) for column in zip(*orders, strict=True))
+    if clock == "async":
+        counts = np.histogram(dates, bins=[*firsts, firsts[-1] + ahead])[0]
+        claims = [
+            Comparison("mean", float(ahead), counts),
+            Comparison("variance", float(ahead), (counts - ahead) ** 2),
+        ]
+        assert [claim for claim in decide(claims) if claim.verdict == "fail"] == []
+        assert uniform((dates - 1) % ahead / ahead)
+    else:
+        assert np.floor(dates).tolist() == list(range(1, firsts[-1] + ahead))
+        assert uniform(dates % 1) if clock == "shuffled" else not np.any(dates % 1)
+    assert set(others) == set(names) - {"agent-2"}
+    assert chisquare(list(Counter(others).values())).pvalue > 1e-4
+    assert drawn.max() < 2**DRAW_BITS
+    assert uniform(drawn % 2**32 / 2**32)
+    assert abs(np.mean(drawn >> 32) - 0.5) < 4 * 0.5 / len(drawn) ** 0.5
+
+
+def letter_of(letter: Orders) -> tuple[tuple[Any, ...], ...]:
+    return letter.dates, letter.others, letter.draws
+
+
+def uniform(values: Any) -> bool:
+    return bool(kstest(values, "uniform").pvalue > 1e-4)
+
+
+def test_orders_leave_the_book_by_date_whenever_they_came() -> None:
+    book = Book()
+    book.enter("a", Orders((2.5, 1.25), ("b", "c")))
+    book.enter("b", Orders((1.25, 3.0), ("a", "c"), (7, 8)))
+    assert book.take(2) == (["a", "b"], ["c", "a"], [0, 7])
+    book.enter("c", Orders((1.5, 2.75), ("a", "b")))  # the first of them is late
+    book.enter("c", Orders((2.0,), ("a", "b")))  # an order without a date: the letter is not read
+    book.enter("c", Orders((2.0, 2.1), ("a", "b"), (1,)))
+    assert book.take(3) == (["c", "a", "c"], ["a", "b", "b"], [0, 0, 0])
+    assert book.take(3) == ([], [], [])
+    assert book.take(4) == (["b"], ["c"], [8])
 
 
 def test_agents_begin_as_equal_as_can_be() -> None:
