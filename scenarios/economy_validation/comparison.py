@@ -7,14 +7,14 @@ however many claims there are.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
-from prsm_sim.intervals import share, welch
+from prsm_sim.intervals import share, student, welch
 from prsm_sim.validation import Claim, equal, within
-from scenarios.economy_validation.steady_state import student
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,7 +71,43 @@ class Frequency(NamedTuple):
         )  # fmt: skip
 
 
-def decide(comparisons: Sequence[Comparison | Frequency]) -> list[Claim]:
+class Distribution(NamedTuple):
+    """Independent whole numbers, and the law that they must have.
+
+    What is compared is the distance of Kolmogorov and Smirnov, the largest difference of the two
+    distribution functions. If the law were F, the empirical one would be no farther from F than the
+    quantile of that distance for a continuous law, with at least that probability (Noether 1963).
+    So this is also how far the measured distance is from the true one, by the triangle inequality,
+    and the interval is measured distance ± quantile.
+
+    Attributes:
+        what: what is claimed.
+        law: shape (m,), the probabilities of 0, …, m − 1.
+        counts: shape (m,), how often each was measured.
+        detail: how it was measured.
+    """
+
+    what: str
+    law: Floats
+    counts: npt.NDArray[np.int64]
+    detail: str = ""
+
+    def claim(self, level: float) -> Claim:
+        """The claim, by an interval of this level."""
+        number = int(self.counts.sum())
+        measured = np.cumsum(self.counts) / number
+        distance = float(np.abs(measured - np.cumsum(self.law)).max())
+        half = float(stats.kstwo.ppf(level, number))
+        return within(
+            self.what, 0.0, distance, (max(0.0, distance - half), distance + half), 0.0,
+            of=f"distance of laws, {level:.2%}", detail=self.detail,
+        )  # fmt: skip
+
+
+Uncertain: TypeAlias = Comparison | Frequency | Distribution
+
+
+def decide(comparisons: Sequence[Uncertain]) -> list[Claim]:
     """The claims of all comparisons, whose intervals hold together with `FAMILY_LEVEL`."""
     level = 1 - (1 - FAMILY_LEVEL) / max(1, len(comparisons))
     return [one.claim(level) for one in comparisons]

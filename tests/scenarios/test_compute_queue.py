@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
+from prsm_sim.intervals import correlation_factor, student
 from prsm_sim.runner import RunResult, simulate
 from scenarios.compute_queue.parameters import ComputeQueueParameters
 from scenarios.compute_queue.pool import ESCROW, PRICE_UNITS, Job, JobStarted, Pool
@@ -20,12 +21,7 @@ from scenarios.economy_validation.queue_theory import (
     pollaczek_khinchine,
     waits,
 )
-from scenarios.economy_validation.steady_state import (
-    correlation_factor,
-    estimate,
-    student,
-    warmup_length,
-)
+from scenarios.economy_validation.steady_state import estimate, warmup_length
 
 
 def parameters(**chosen: Any) -> ComputeQueueParameters:
