@@ -28,6 +28,7 @@ import msgspec
 
 from economy.accounts import is_account_of
 from economy.claims import Claims
+from economy.deadlines import next_after
 from economy.delivery_state import (
     Delivery,
     DeliveryState,
@@ -151,14 +152,18 @@ class Deliveries:
         self._end(delivery, (delivery.price_units + delivery.bond_units) * buyer_ppm // PPM)
         return None
 
+    def next_due_ms(self, after_ms: int) -> int | None:
+        """The earliest deadline later than `after_ms`, or None."""
+        return next_after(self._due, after_ms, self._is_live)
+
     def expire(self, now_ms: int) -> list[int]:
         """End what is past its deadline, by its default; returns numbers, the first due first."""
         ended = []
         while self._due and self._due[0][0] <= now_ms:
-            deadline_ms, number = heappop(self._due)
-            delivery = self.open.get(number)
+            entry = heappop(self._due)
             # A delivery that has moved on since has a later entry of its own.
-            if delivery is not None and delivery.deadline_ms == deadline_ms:
+            if self._is_live(entry):
+                number, delivery = entry[1], self.open[entry[1]]
                 is_awaited = delivery.state is DeliveryState.AWAITED
                 self._end(delivery, delivery.price_units if is_awaited else delivery.bond_units)
                 ended.append(number)
@@ -186,6 +191,11 @@ class Deliveries:
         if turns[state] != account:
             return Refusal.NOT_AUTHORISED
         return delivery if delivery.state is state else Refusal.WRONG_STATE
+
+    def _is_live(self, entry: tuple[int, int]) -> bool:
+        """Whether a delivery's time is up at the instant of this entry."""
+        delivery = self.open.get(entry[1])
+        return delivery is not None and delivery.deadline_ms == entry[0]
 
     def _advance(self, delivery: Delivery, state: DeliveryState, deadline_ms: int) -> None:
         delivery.state, delivery.deadline_ms = state, deadline_ms

@@ -38,33 +38,33 @@ BYTES_PER_MB: Final = 1_000_000
 FORMAT_VERSION: Final = 1
 
 
-class Data(msgspec.Struct, frozen=True, tag="data"):
+class Data(msgspec.Struct, frozen=True, tag="data", forbid_unknown_fields=True):
     """A data set of `size_bytes`."""
 
     size_bytes: int
 
 
-class Model(msgspec.Struct, frozen=True, tag="model"):
+class Model(msgspec.Struct, frozen=True, tag="model", forbid_unknown_fields=True):
     """A model."""
 
 
-class Paper(msgspec.Struct, frozen=True, tag="paper"):
+class Paper(msgspec.Struct, frozen=True, tag="paper", forbid_unknown_fields=True):
     """A paper, cited `citations` times so far."""
 
     citations: int = 0
 
 
-class Teaching(msgspec.Struct, frozen=True, tag="teaching"):
+class Teaching(msgspec.Struct, frozen=True, tag="teaching", forbid_unknown_fields=True):
     """A lesson after which the student was better by `gain_ppm` millionths, from 0 to 1,000,000."""
 
     gain_ppm: int
 
 
-class Governance(msgspec.Struct, frozen=True, tag="governance"):
+class Governance(msgspec.Struct, frozen=True, tag="governance", forbid_unknown_fields=True):
     """An act of governance, such as a vote."""
 
 
-class Access(msgspec.Struct, frozen=True, tag="access"):
+class Access(msgspec.Struct, frozen=True, tag="access", forbid_unknown_fields=True):
     """Content that has been accessed `accesses` times so far."""
 
     accesses: int

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from economy.claims import Claims, decode_claims
+from economy.deadlines import next_after
 from economy.money import UnitsText, decode_units, encode_units
 from economy.order_book import OrderBook, StopBook
 from economy.orders import DORMANT, Order, OrderKind, Side
@@ -105,6 +106,10 @@ class ExchangeBooks:
             self._due = [entry for entry in self._due if entry[1] in self.orders]
             heapify(self._due)
         return True
+
+    def next_due_ms(self, after_ms: int) -> int | None:
+        """The earliest expiry of an open order that is later than `after_ms`, or None."""
+        return next_after(self._due, after_ms, lambda entry: entry[1] in self.orders)
 
     def next_due(self, now_ms: int) -> Order | None:
         """The open order that should be cancelled first, if it is due by `now_ms`."""

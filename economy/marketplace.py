@@ -238,6 +238,10 @@ class Marketplace:
 
     # --- time -------------------------------------------------------------------------------
 
+    def next_due_ms(self, after_ms: int) -> int | None:
+        """The earliest deadline later than `after_ms`, in ledger time, or None."""
+        return self._desk.next_due_ms(after_ms)
+
     def advance(self, now_ms: int) -> tuple[int, ...]:
         """Perform what is due by `now_ms`, in the order of deadlines.
 

@@ -147,3 +147,5 @@ class Refusal(Enum):
     """The bid is not the one that its bidder committed to."""
     UNKNOWN_DELIVERY = "unknown-delivery"
     """No delivery of this number is open."""
+    NOT_PROVED = "not-proved"
+    """The evidence does not convict the accused of this."""

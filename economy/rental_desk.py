@@ -12,6 +12,7 @@ from heapq import heapify, heappop, heappush
 
 import msgspec
 
+from economy.deadlines import next_after
 from economy.holds import HoldState
 from economy.ledger import Ledger
 from economy.listings import Listing, Offer, RentalKind, offer_of
@@ -189,6 +190,10 @@ class RentalDesk:
 
     # --- time -------------------------------------------------------------------------------
 
+    def next_due_ms(self, after_ms: int) -> int | None:
+        """The earliest deadline later than `after_ms`, or None."""
+        return next_after(self._due, after_ms, self._is_live)
+
     def advance(self, now_ms: int) -> tuple[int, ...]:
         """Perform what is due by `now_ms`; returns the rentals that moved, in order."""
         moved: list[int] = []
@@ -208,6 +213,13 @@ class RentalDesk:
         for entry in stuck:
             heappush(self._due, entry)
         return tuple(moved)
+
+    def _is_live(self, entry: tuple[int, int]) -> bool:
+        """Whether something is due at the instant of this entry."""
+        at_ms, number = entry
+        rental = self.rentals[number]
+        is_renewal = rental.uses_capacity and rental.access_until_ms == at_ms
+        return rental.deadline_ms == at_ms or is_renewal
 
     def _time_out(self, rental: Rental, at_ms: int) -> Refusal | None:
         """The answer to a deadline, as of the deadline."""

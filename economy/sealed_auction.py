@@ -22,6 +22,7 @@ from heapq import heapify, heappop, heappush
 
 import msgspec
 
+from economy.deadlines import next_after
 from economy.ledger import Ledger
 from economy.refusals import Refusal
 from economy.sealed_auction_state import (
@@ -170,6 +171,10 @@ class SealedAuctions:
         if refusal is None:
             bid.amount_units = amount_units
         return refusal
+
+    def next_due_ms(self, after_ms: int) -> int | None:
+        """The earliest end of a reveal phase later than `after_ms`, or None."""
+        return next_after(self._due, after_ms, lambda entry: True)
 
     def advance(self, now_ms: int) -> tuple[int, ...]:
         """Settle the auctions whose reveal phase is over by `now_ms`, the first over first.

@@ -1,0 +1,1 @@
+"""Desks: the mechanisms of the economy as operations of one replicated state machine."""
