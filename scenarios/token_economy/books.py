@@ -6,6 +6,7 @@ pool makes the price of one in the other. Nothing here decides anything; agents 
 mechanisms, and a refusal is an answer like any other.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
@@ -100,6 +101,9 @@ class Books:
         now_ms: ledger time.
         questions: how many queries were paid for so far.
         installed: further mechanisms of a scenario, audited with the others.
+        outside_units: dollars that each account has taken out, less what it has brought.
+        holdings: what an account has in further mechanisms is worth, in units of FTNS; a function
+            for each of them that keeps anything for anybody.
     """
 
     def __init__(
@@ -126,6 +130,8 @@ class Books:
         self.questions = 0
         self.brought_units = 0
         self.taken_units = 0
+        self.outside_units: dict[str, int] = {}
+        self.holdings: list[Callable[[str], int]] = []
         self.earning_ppm = EARNING_PPM
         dollar_units = int(pool_units * Fraction(p.price_usd).limit_denominator(10**6))
         self.bring(MARKET_MAKER, dollar_units)
@@ -145,12 +151,14 @@ class Books:
             refusal = self.dollars.mint(account, dollar_units)
             assert refusal is None, f"{account} cannot bring {dollar_units}: {refusal}"
             self.brought_units += dollar_units
+            self.outside_units[account] = self.outside_units.get(account, 0) - dollar_units
 
     def take_out(self, account: str, dollar_units: int) -> Refusal | None:
         """Spend dollars outside."""
         refusal = self.dollars.burn(account, dollar_units)
         if refusal is None:
             self.taken_units += dollar_units
+            self.outside_units[account] = self.outside_units.get(account, 0) + dollar_units
         return refusal
 
     def buy(self, account: str, dollar_units: int) -> Swapped | Refusal:
@@ -202,12 +210,13 @@ class Books:
     # --- checks -----------------------------------------------------------------------------
 
     def wealth_units(self, account: str, opening_usd: float) -> int:
-        """What an account is worth, in FTNS: money, stake, and dollars at the opening price."""
+        """Worth of an account in FTNS: money, stake, holdings, dollars at the opening price."""
         stake = self.staking.books.stakes.get(account)
         staked = 0 if stake is None else stake.bonded_units
         staked += 0 if stake is None else sum(entry.units for entry in stake.unbondings)
         dollars = int(self.dollars.balances.get(account, 0) / opening_usd)
-        return self.money.balances.get(account, 0) + staked + dollars
+        rest = sum(worth(account) for worth in self.holdings)
+        return self.money.balances.get(account, 0) + staked + dollars + rest
 
     def audit(self) -> str:
         """Check every book against the ledgers; what is wrong, or an empty text."""

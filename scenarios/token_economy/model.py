@@ -176,8 +176,13 @@ class TokenEconomy(mesa.Model):  # type: ignore[misc]
 
         Dollars that were spent outside bought something that is worth as much.
         """
-        books = self.books
-        outside = amount(books.taken_units - books.brought_units)
+        outside_units = sum(
+            self.books.outside_units.get(agent.name, 0)
+            for crowd in self.crowds.values()
+            if crowd.is_honest
+            for agent in crowd.agents
+        )
+        outside = amount(outside_units)
         return amount(self.honest_wealth_units()) + (self.served_usd + outside) / self.opening_usd
 
     @property
