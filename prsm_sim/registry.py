@@ -188,7 +188,9 @@ def _load(entry: EntryPoint) -> Any:
     try:
         return entry.load()
     except ModuleNotFoundError as error:
-        extra = {WORLDS: "live", DASHBOARDS: "dashboard"}.get(entry.group, "all")
+        extra = {WORLDS: "live", DASHBOARDS: "dashboard", SCENARIOS: "sweep"}.get(
+            entry.group, "all"
+        )
         raise UserError(
             f"{entry.name}: the module {error.name!r} is missing; "
             f"install it: pip install '{DISTRIBUTION}[{extra}]'"

@@ -116,13 +116,15 @@ class ConsensusClient:
     def on_reply(self, ctx: Context, sender: PeerId, reply: Reply) -> Result | None:
         """Count a reply; return the result once enough distinct replicas agree on it."""
         request = self._request
-        if request is None or sender not in self.committee.member_set:
+        if request is None or reply.timestamp != request.timestamp:
+            return None  # about half of all replies: those that come after enough others
+        if reply.client != request.client or reply.read_only != self._is_reading:
             return None
-        if reply.timestamp != request.timestamp or reply.client != request.client:
-            return None
-        if reply.read_only != self._is_reading:
+        if sender not in self.committee.member_set:
             return None
         self.replies[sender] = reply
+        if len(self.replies) < self.committee.join:
+            return None
         same = [one for one in self.replies.values() if one.result == reply.result]
         if not self._is_enough(same):
             return None

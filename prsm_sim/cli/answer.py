@@ -130,9 +130,10 @@ def list_questions(*, as_json: bool) -> None:
     from rich.text import Text
 
     from prsm_sim.cli.output import console, print_json
-    from prsm_sim.cli.scenarios import installed
+    from prsm_sim.cli.scenarios import load_installed
 
-    asking = [(one.name, one.question) for one in installed() if one.question is not None]
+    found, missing = load_installed()
+    asking = [(one.name, one.question) for one in found if one.question is not None]
     if as_json:
         print_json(
             {
@@ -150,6 +151,8 @@ def list_questions(*, as_json: bool) -> None:
         out.print(Text.assemble((name, "bold"), f"  {each.question}"), soft_wrap=True)
     if not asking:
         out.print("no installed scenario asks a question")
+    for name, reason in missing.items():
+        out.print(Text.assemble((name, "bold"), f"  {reason}"), soft_wrap=True)
 
 
 def print_answer(found: "Answer", arms: "Sequence[Sequence[str]]") -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from prsm_sim.actor.errors import UserError
 from prsm_sim.cli.target import json_option
 
 if TYPE_CHECKING:
@@ -11,39 +12,78 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.argument("target", metavar="[SCENARIO]", required=False)
 @json_option
-def scenarios(as_json: bool) -> None:
-    """List the installed scenarios and their parameters."""
-    from prsm_sim.cli.output import console, print_json
+def scenarios(target: str | None, as_json: bool) -> None:
+    """List the installed scenarios, or all that can be set in SCENARIO.
 
-    found = installed()
+    `prsm answer` answers those that ask a question; `prsm attack` searches those that say what an
+    attacker may choose.
+    """
+    from prsm_sim.cli.output import console, print_json
+    from prsm_sim.registry import find_scenario
+
+    if target is not None:
+        scenario = find_scenario(target).scenario
+        if as_json:
+            print_json(_described(scenario))
+        else:
+            _print_whole(scenario)
+        return
+    found, missing = load_installed()
     if as_json:
-        print_json(
-            {
-                "scenarios": [
-                    {"name": s.name, "summary": s.summary, "parameters": sorted(_defaults(s))}
-                    for s in found
-                ]
-            }
-        )
+        print_json({"scenarios": [_described(each) for each in found], "missing": missing})
         return
     from rich.table import Table
     from rich.text import Text
 
+    table = Table(header_style="dim", box=None)
+    for column in ("scenario", "asks", "attack", "what it is"):
+        table.add_column(column, overflow="fold")
+    for each in found:
+        asks = "" if each.question is None else "yes"
+        table.add_row(each.name, asks, "" if each.attack is None else "yes", each.summary)
+    for name, reason in missing.items():
+        table.add_row(name, "", "", Text(reason))
+    out = console()
+    out.print(table)
+    out.print("`prsm scenarios NAME` shows what can be set", style="dim")
+
+
+def _described(scenario: "Scenario[Any]") -> dict[str, Any]:
+    return {
+        "name": scenario.name,
+        "summary": scenario.summary,
+        "parameters": sorted(_defaults(scenario)),
+        "asks": scenario.question is not None,
+        "attack": scenario.attack is not None,
+    }
+
+
+def _print_whole(scenario: "Scenario[Any]") -> None:
+    """A scenario's question, what an attacker may choose, and its parameters."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from prsm_sim.cli.output import console
     from prsm_sim.parameters import allowed_range
 
     out = console()
-    for scenario in found:
-        out.print(Text.assemble((scenario.name, "bold"), f"  {scenario.summary}"))
-        table = Table(header_style="dim", box=None)
-        for column in ("parameter", "default", "allowed", "meaning"):
-            table.add_column(column, overflow="fold")
-        for name, field in scenario.parameters.model_fields.items():
-            default = "(required)" if field.is_required() else _brief(_defaults(scenario)[name])
-            table.add_row(
-                name, Text(default), allowed_range(field) or "", Text(field.description or "")
-            )
-        out.print(table)
+    out.print(Text.assemble((scenario.name, "bold"), f"  {scenario.summary}"))
+    if scenario.question is not None:
+        out.print(Text.assemble(("asks  ", "dim"), scenario.question.question), soft_wrap=True)
+    if scenario.attack is not None:
+        chosen = ", ".join(each.parameter for each in scenario.attack.space)
+        out.print(Text.assemble(("an attacker chooses  ", "dim"), chosen), soft_wrap=True)
+    table = Table(header_style="dim", box=None)
+    for column in ("parameter", "default", "allowed", "meaning"):
+        table.add_column(column, overflow="fold")
+    for name, field in scenario.parameters.model_fields.items():
+        default = "(required)" if field.is_required() else _brief(_defaults(scenario)[name])
+        table.add_row(
+            name, Text(default), allowed_range(field) or "", Text(field.description or "")
+        )
+    out.print(table)
 
 
 @click.command("validate-file")
@@ -92,11 +132,21 @@ def schema(target: str, for_file: bool) -> None:
     print_json(whole | ({"$defs": definitions} if definitions else {}))
 
 
-def installed() -> "list[Scenario[Any]]":
-    """Every installed scenario, sorted by name."""
+def load_installed() -> "tuple[list[Scenario[Any]], dict[str, str]]":
+    """Every installed scenario, sorted by name, and why others could not be loaded.
+
+    A scenario may need a package of an extra that is not installed; that is no reason to list none.
+    """
     from prsm_sim.registry import find_scenario, scenario_names
 
-    return [find_scenario(name).scenario for name in scenario_names()]
+    found: list[Scenario[Any]] = []
+    missing: dict[str, str] = {}
+    for name in scenario_names():
+        try:
+            found.append(find_scenario(name).scenario)
+        except UserError as error:
+            missing[name] = str(error).removeprefix(f"{name}: ")
+    return found, missing
 
 
 def _defaults(scenario: "Scenario[Any]") -> dict[str, Any]:

@@ -77,11 +77,10 @@ class Caller(Actor):
     def reply(self, ctx: Context, sender: PeerId, message: Reply) -> None:
         """Take a reply; with the result, make the next request."""
         result = self.consensus.on_reply(ctx, sender, message)
-        if result is None:
-            return
-        ctx.emit(Returned(ctx.id, result.ticket, result.value))
-        self.seen[self.key] = result.value
-        self._next(ctx)
+        if result is not None:
+            ctx.emit(Returned(ctx.id, result.ticket, result.value))
+            self.seen[self.key] = result.value
+            self._next(ctx)
 
     def _next(self, ctx: Context) -> None:
         if self.made == self.requests:

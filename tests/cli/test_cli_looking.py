@@ -67,21 +67,24 @@ def test_diff_shows_the_first_divergent_event_side_by_side(prsm, run_json):
     assert "parameter style.colour" in text.stdout
 
 
-def test_scenarios_lists_what_is_installed(prsm, monkeypatch, workplace):
-    monkeypatch.setattr("prsm_sim.cli.scenarios.installed", _toy_installed)
+def test_scenarios_lists_what_is_installed_and_what_is_in_the_way(prsm, monkeypatch, workplace):
+    monkeypatch.setattr("prsm_sim.registry.scenario_names", lambda: ["absent", "toy.py"])
     result = prsm("scenarios")
     assert result.exit_code == 0
-    for text in ("toy", "Peers pass a number around.", "executors", "from 2 to 50"):
+    for text in ("toy", "Peers pass a number around.", "absent", "no such scenario"):
         assert text in result.stdout
-    listed = json.loads(prsm("scenarios", "--json").stdout)["scenarios"]
-    assert listed[0]["name"] == "toy"
-    assert "executors" in listed[0]["parameters"]
+    listed = json.loads(prsm("scenarios", "--json").stdout)
+    assert listed["scenarios"][0]["name"] == "toy"
+    assert "executors" in listed["scenarios"][0]["parameters"]
+    assert list(listed["missing"]) == ["absent"]
 
 
-def _toy_installed() -> list[object]:
-    from prsm_sim.registry import find_scenario
-
-    return [find_scenario("toy.py").scenario]
+def test_scenarios_shows_what_can_be_set_in_one(prsm):
+    text = prsm("scenarios", "toy.py").stdout
+    for part in ("Peers pass a number around.", "executors", "from 2 to 50"):
+        assert part in text
+    assert "executors" in json.loads(prsm("scenarios", "toy.py", "--json").stdout)["parameters"]
+    assert prsm("scenarios", "nowhere").exit_code == 2
 
 
 def test_schema_is_the_one_that_pydantic_checks_by(prsm):

@@ -216,14 +216,14 @@ def test_without_a_scenario_the_questions_are_listed(
     from prsm_sim.registry import find_scenario
 
     both = [find_scenario(GAMBLE).scenario, find_scenario("compute_queue").scenario]
-    monkeypatch.setattr("prsm_sim.cli.scenarios.installed", lambda: both)
+    monkeypatch.setattr("prsm_sim.cli.scenarios.load_installed", lambda: (both, {}))
     shown = prsm("answer")
     assert shown.exit_code == 0
     assert shown.stdout == "gamble  Does staking half of it pay?\n"
     (only,) = json.loads(prsm("answer", "--json").stdout)["questions"]
     assert only["scenario"] == "gamble"
     assert only["measures"] == ["attack.gain_ftns", "noise"]
-    monkeypatch.setattr("prsm_sim.cli.scenarios.installed", lambda: both[1:])
+    monkeypatch.setattr("prsm_sim.cli.scenarios.load_installed", lambda: (both[1:], {}))
     assert "no installed scenario asks a question" in prsm("answer").stdout
 
 
