@@ -58,6 +58,9 @@ def figures(known: Known) -> list[Figure]:
         _cost,
         _escrow,
         _supply,
+        _token_price,
+        _attack,
+        _harm,
     )
     return [figure for make in makers for figure in make(known)]
 
@@ -141,6 +144,32 @@ def _supply(known: Known) -> Iterator[Figure]:
         moved = value - spark[0][1] if spark else 0.0
         remark = f"{moved:+,.4g} since start" if moved else "unchanged"
         yield Figure("Supply, FTNS", compact(value), remark if spark else "", spark, "")
+
+
+def _token_price(known: Known) -> Iterator[Figure]:
+    spark = told(known.series.get("price_usd", []))
+    value = _either(known.final("price_usd"), spark[-1][1] if spark else None)
+    if value is not None:
+        lowest = min((sample for _, sample in spark), default=value)
+        yield Figure("Price, USD", f"{value:.3g}", f"lowest {lowest:.3g}", spark, "Of one FTNS")
+
+
+def _attack(known: Known) -> Iterator[Figure]:
+    net, cost = known.final("attack", "net_ftns"), known.final("attack", "cost_ftns")
+    if net is not None and cost is not None:
+        gained = known.final("attack", "return")
+        remark = f"cost {compact(cost)}" + ("" if gained is None else f", return {gained:+.1%}")
+        help_ = "Gain less cost of the attacker, from the books"
+        yield Figure("Attacker nets, FTNS", compact(net), remark, [], help_)
+
+
+def _harm(known: Known) -> Iterator[Figure]:
+    harm = known.final("attack", "harm_ftns")
+    if harm is not None:
+        step = known.final("attack", "break_even_step")
+        remark = "never breaks even" if step is None else f"breaks even in step {step:,.0f}"
+        help_ = "What honest agents lose against the same economy without the attacker"
+        yield Figure("Harm, FTNS", compact(harm), remark, [], help_)
 
 
 def _either(first: float | None, second: float | None) -> float | None:

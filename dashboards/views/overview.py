@@ -110,7 +110,7 @@ def _draw(run: RunFolder, data: RunData | None) -> None:
     tables.verdicts(run)
     tables.contributions(manifest.metrics)
     # Drawn only when asked for: a closed expander would cost the browser as much as an open one.
-    if st.toggle("Parameters, counters and coverage"):
+    if st.toggle("Figures, parameters, counters and coverage"):
         tables.details(run)
     if data and series and st.toggle("All series"):
         for name in sorted(series):
@@ -162,6 +162,7 @@ def _panels(series: Mapping[str, Series], bands: Sequence[FaultBand], end_s: flo
     latency = pick({"latency_p50_s": "p50", "latency_p99_s": "p99"})
     roles = pick({n: _role(n) for n in sorted(series) if n.startswith("balance_total_")})
     escrow = pick({"escrow_ftns": "in escrow"})
+    price, fee = pick({"price_usd": "price"}), pick({"fee_ftns": "price"})
     ends = {label: f"{label} {compact(points[-1][1])}" for label, points in roles.items()}
     panels = (
         ("Queries", "per second", {k: rate(v) for k, v in queries.items()}, LINES),
@@ -169,6 +170,10 @@ def _panels(series: Mapping[str, Series], bands: Sequence[FaultBand], end_s: flo
         ("Balances by role", "change in FTNS; total at the end",
          {ends[k]: change(v) for k, v in roles.items()}, LINES),
         ("Escrow", "FTNS held for open queries", escrow, (PURPLE, GREEN)),
+        ("Price of FTNS", "USD", {k: told(v) for k, v in price.items()}, LINES),
+        ("Price of a query", "FTNS", {k: told(v) for k, v in fee.items()}, LINES),
+        ("Queries of a step", "", pick({"asked": "asked", "unserved": "unserved"}), LINES),
+        ("Staked", "FTNS", pick({"staked_ftns": "staked"}), (PURPLE, GREEN)),
     )  # fmt: skip
     shown = [panel for panel in panels if any(panel[2].values())]
     for start in range(0, len(shown), 2):

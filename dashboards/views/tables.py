@@ -1,6 +1,6 @@
 """Tables below the charts: what held, who did the work, and what the run was made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import streamlit as st
 
@@ -98,8 +98,9 @@ def _bars(rows: Sequence[Mapping[str, object]], name: str, most: float) -> None:
 
 
 def details(run: RunFolder) -> None:
-    """The small print: parameters, how often each fact was told, and what was reached."""
+    """The small print: all figures, parameters, how often each fact was told, what was reached."""
     groups = (
+        ("Figures", dict(_flat(run.manifest.metrics))),
         ("Parameters", run.manifest.parameters),
         ("Facts told", run.manifest.counters),
         ("Coverage", run.manifest.coverage),
@@ -112,6 +113,15 @@ def details(run: RunFolder) -> None:
             hide_index=True,
             width="stretch",
         )
+
+
+def _flat(metrics: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Figures by names with dots where they are nested."""
+    for name, value in metrics.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _numbers(metrics: Mapping[str, object], *path: str) -> dict[str, float]:

@@ -173,3 +173,19 @@ def test_starting_the_server_imports_no_large_library() -> None:
         "assert not large, large"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_attack_is_told_with_what_it_cost_and_harmed() -> None:
+    attack = {"cost_ftns": 100.0, "gain_ftns": 150.0, "net_ftns": 50.0, "return": 0.5,
+              "break_even_step": 7, "harm_ftns": 2_000.0}  # fmt: skip
+    price = [(0.0, 0.0), (1.0, 0.25), (2.0, 0.2), (3.0, 0.3)]
+    known = Known({"attack": attack, "price_usd": 0.3}, {"price_usd": price}, 3.0)
+    shown = {figure.title: (figure.value, figure.remark) for figure in figures(known)}
+    assert shown == {
+        "Price, USD": ("0.3", "lowest 0.2"),
+        "Attacker nets, FTNS": ("50", "cost 100, return +50.0%"),
+        "Harm, FTNS": ("2 k", "breaks even in step 7"),
+    }
+    free = {**attack, "cost_ftns": 0.0, "return": None, "break_even_step": None}
+    remarks = [figure.remark for figure in figures(Known({"attack": free}, {}, 3.0))]
+    assert remarks == ["cost 0", "never breaks even"]
