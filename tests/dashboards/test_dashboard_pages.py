@@ -163,8 +163,9 @@ def test_every_series_and_the_small_print_are_drawn_when_asked_for(tmp_path: Pat
     all_series.set_value(True).run()
     assert charts(app) == 4 + 9
     assert "an_unknown_series" in texts(app)
-    assert len(app.dataframe) == tables + 2
-    assert list(app.dataframe[tables].value["name"]) == ["replicas"]
+    figures, parameters, _told = app.dataframe[tables:]
+    assert "latency_s.mean" in list(figures.value["name"])
+    assert list(parameters.value["name"]) == ["replicas"]
 
 
 def test_the_header_says_what_was_run_and_how_to_replay_it(tmp_path: Path) -> None:
