@@ -26,7 +26,7 @@ from scenarios.token_economy.crowd import Crowd
 from scenarios.token_economy.depositors import Depositing, Dumping, losses, replace_staking
 from scenarios.token_economy.model import Generators, TokenEconomy
 from scenarios.token_economy.parameters import EconomyParameters
-from scenarios.token_economy.run import run_economy
+from scenarios.token_economy.run import PACED, run_economy
 
 RECOVERED = 0.9
 HOURS_A_DAY = 24
@@ -73,7 +73,7 @@ QUESTION = Question(
 )
 
 
-@scenario(BankRunParameters, question=QUESTION)
+@scenario(BankRunParameters, live_defaults=PACED, question=QUESTION)
 def bank_run(world: World, parameters: BankRunParameters) -> None:
     """A price crash and a run on staking: does a week of unbonding dampen it?"""
     p, hours = parameters, float(parameters.step_hours)

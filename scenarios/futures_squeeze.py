@@ -28,7 +28,7 @@ from scenarios.token_economy.crowd import Crowd
 from scenarios.token_economy.model import Generators, TokenEconomy
 from scenarios.token_economy.parameters import EconomyParameters
 from scenarios.token_economy.purse import Purse
-from scenarios.token_economy.run import run_economy
+from scenarios.token_economy.run import PACED, run_economy
 from scenarios.token_economy.squeezers import Squeezing
 
 SQUEEZER = "squeezer"
@@ -92,7 +92,7 @@ ATTACK = Attack(
 )
 
 
-@scenario(SqueezeParameters, question=QUESTION, attack=ATTACK)
+@scenario(SqueezeParameters, live_defaults=PACED, question=QUESTION, attack=ATTACK)
 def futures_squeeze(world: World, parameters: SqueezeParameters) -> None:
     """A squeeze in compute futures: does settling by an average price make it a loss?"""
     p = parameters

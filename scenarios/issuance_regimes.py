@@ -38,7 +38,7 @@ from scenarios.token_economy.regimes import (
     replace_issuance,
     yield_paid_units,
 )
-from scenarios.token_economy.run import run_economy
+from scenarios.token_economy.run import PACED, run_economy
 
 CUSTOMER, HOLDER = "customer", "holder"
 
@@ -85,7 +85,7 @@ QUESTION = Question(
 )
 
 
-@scenario(RegimeParameters, question=QUESTION)
+@scenario(RegimeParameters, live_defaults=PACED, question=QUESTION)
 def issuance_regimes(world: World, parameters: RegimeParameters) -> None:
     """Four years of issuance in a bull, a base or a bear market: whom does it dilute?"""
     p, hours = parameters, float(parameters.step_hours)

@@ -26,7 +26,7 @@ from scenarios.token_economy.cartels import CartelPurse, Withholding, open_hosts
 from scenarios.token_economy.crowd import Crowd
 from scenarios.token_economy.model import Generators, TokenEconomy
 from scenarios.token_economy.parameters import EconomyParameters
-from scenarios.token_economy.run import run_economy
+from scenarios.token_economy.run import PACED, run_economy
 
 CARTEL = "cartel"
 
@@ -68,7 +68,7 @@ QUESTION = Question(
 ATTACK = Attack(space=(Knob("cartel_share", 0.1, 1.0), Knob("withheld", 0.05, 0.9)))
 
 
-@scenario(CartelParameters, question=QUESTION, attack=ATTACK)
+@scenario(CartelParameters, live_defaults=PACED, question=QUESTION, attack=ATTACK)
 def provider_cartel(world: World, parameters: CartelParameters) -> None:
     """A cartel of hosts: does withholding capacity pay, and does entry end it?"""
     p = parameters

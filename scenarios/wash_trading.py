@@ -27,7 +27,7 @@ from scenarios.token_economy.crowd import Crowd
 from scenarios.token_economy.model import Generators, TokenEconomy
 from scenarios.token_economy.parameters import EconomyParameters
 from scenarios.token_economy.purse import Purse
-from scenarios.token_economy.run import run_economy
+from scenarios.token_economy.run import PACED, run_economy
 from scenarios.token_economy.venue import FUND, Dealing, Fund, Venue, Washing, venue_of
 
 WASHER = "washer"
@@ -84,7 +84,7 @@ ATTACK = Attack(
 )
 
 
-@scenario(WashParameters, question=QUESTION, attack=ATTACK)
+@scenario(WashParameters, live_defaults=PACED, question=QUESTION, attack=ATTACK)
 def wash_trading(world: World, parameters: WashParameters) -> None:
     """Wash trading for a rebate on volume: does it pay, and from which rate on?"""
     p, hours = parameters, float(parameters.step_hours)

@@ -37,7 +37,7 @@ from scenarios.token_economy.raiders import (
     raider_share,
     weights_of,
 )
-from scenarios.token_economy.run import run_economy
+from scenarios.token_economy.run import PACED, run_economy
 
 
 class WhaleParameters(EconomyParameters):
@@ -91,7 +91,7 @@ ATTACK = Attack(
 )
 
 
-@scenario(WhaleParameters, question=QUESTION, attack=ATTACK)
+@scenario(WhaleParameters, live_defaults=PACED, question=QUESTION, attack=ATTACK)
 def whale_accumulation(world: World, parameters: WhaleParameters) -> None:
     """A whale buys the votes: do caps on shares keep it from control, also when it splits?"""
     p = parameters

@@ -13,6 +13,9 @@ from scenarios.token_economy.model import REPORTERS, Generators, TokenEconomy
 from scenarios.token_economy.parameters import EconomyParameters
 from scenarios.token_economy.populations import ordinary_crowds
 
+PACED = {"step_s": 0.05, "sample_s": 0.5}
+"""A live run's pace: nobody waits an hour for an hour."""
+
 Recruit = Callable[[Generators], Sequence[Crowd]]
 """Makes the crowds that a scenario adds to the ordinary ones."""
 Prepare = Callable[[TokenEconomy], None]

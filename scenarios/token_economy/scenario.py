@@ -7,9 +7,9 @@ after every step, which is checked, whatever its agents do.
 from prsm_sim.scenario import scenario
 from prsm_sim.world import World
 from scenarios.token_economy.parameters import EconomyParameters
-from scenarios.token_economy.run import run_economy
+from scenarios.token_economy.run import PACED, run_economy
 
-LIVE = {"step_s": 0.05, "steps": 100, "sample_s": 0.5}
+LIVE = {**PACED, "steps": 100}
 
 
 @scenario(EconomyParameters, live_defaults=LIVE)
