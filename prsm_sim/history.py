@@ -101,15 +101,15 @@ class History:
             What is wrong with this history by itself, or None.
         """
         if type(fact) is Invoked:
-            return self.invoked(time_s, fact)
+            return self.invoked(time_s, fact.client, fact)
         assert isinstance(fact, Returned)
         if forget_result:
             self._events += 1
             return None
-        return self.returned(time_s, fact)
+        return self.returned(time_s, fact.client, fact)
 
-    def invoked(self, time_s: Seconds, fact: Invoked) -> str | None:
-        """Take in that a client asks, like `add`."""
+    def invoked(self, time_s: Seconds, _: PeerId, fact: Invoked) -> str | None:
+        """Take in that a client asks, like `add`; whoever tells it. It may observe a run itself."""
         client, number = key = fact.client, fact.number
         self._events = position = self._events + 1
         call = self._calls.get(key)
@@ -119,8 +119,8 @@ class History:
             return f"{client} asked for two operations under number {number}"
         return None
 
-    def returned(self, time_s: Seconds, fact: Returned) -> str | None:
-        """Take in that a client was told a result, like `add`."""
+    def returned(self, time_s: Seconds, _: PeerId, fact: Returned) -> str | None:
+        """Take in that a client was told a result, in the same way."""
         self._events += 1
         call = self._calls.get((fact.client, fact.number))
         if call is None:

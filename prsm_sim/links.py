@@ -106,10 +106,7 @@ def specialise(sim: "Sim") -> None:
     """Give the world's context class the hot methods for its network as it is now."""
     context = sim.context_type
     network = sim.network
-    whole = not (
-        network.loss or network.duplication or network.reordering
-        or network.bandwidth_bytes_s or network.links
-    )  # fmt: skip
+    whole = _is_whole(network)
     law = network.latency.law
     vectorisable = whole and law in ("fixed", "exponential")
     vectorised: Callable[[SimContext, Group, Message], None] | None = None
@@ -122,7 +119,7 @@ def specialise(sim: "Sim") -> None:
         if whole and law == "exponential" and not network.regional:
             send, one_by_one = _plain_send(sim), _plain_broadcast(sim)
         else:
-            send = _general_send(sim, sim.env.queue.push)
+            send = _send_over(sim, sim.env.queue.push)
     if one_by_one is None:
         one_by_one = _each(send)
         if sim.traffic is not None:
@@ -138,6 +135,22 @@ def specialise(sim: "Sim") -> None:
         hot |= overheard(sim.ear, hot)
     for name, method in hot.items():
         setattr(context, name, method)
+
+
+def _is_whole(network: Network) -> bool:
+    """Whether nothing but a delay happens to a message, by one law for all links."""
+    return not (
+        network.loss or network.duplication or network.reordering
+        or network.bandwidth_bytes_s or network.links
+    )  # fmt: skip
+
+
+def _send_over(
+    sim: "Sim", push: Callable[[Entry], None]
+) -> Callable[[SimContext, PeerId, Message], None]:
+    """`send` for the world's network, whatever it is; `push` takes each letter."""
+    is_even = _is_whole(sim.network) and not sim.network.regional
+    return _even_send(sim, push) if is_even else _general_send(sim, push)
 
 
 def _now(sim: "Sim") -> Callable[[SimContext], float]:
@@ -286,10 +299,32 @@ def _general_send(
     return send
 
 
+def _even_send(
+    sim: "Sim", push: Callable[[Entry], None]
+) -> Callable[[SimContext, PeerId, Message], None]:
+    """`send` for a whole network whose links are all alike; `push` takes each letter.
+
+    It draws what `_general_send` draws.
+    """
+    env, draw, law = sim.env, sim.noise.draw, delay_law(sim.network.latency)
+
+    def send(ctx: SimContext, to: PeerId, message: Message) -> None:
+        if to == ctx.id:
+            push((env._now, to, to, message))
+            return
+        try:
+            drawn = ctx.noise.pop()
+        except IndexError:
+            drawn = draw(ctx)
+        push((env._now + law(drawn), ctx.id, to, message))
+
+    return send
+
+
 def _struck_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
     """`send` while there are faults of the network."""
     queue, wire = sim.env.queue, sim.nemesis.wire
-    announce, healthy = wire.announce, _general_send(sim, wire.carry)
+    announce, healthy = wire.announce, _send_over(sim, wire.carry)
 
     def send(ctx: SimContext, to: PeerId, message: Message) -> None:
         if to == ctx.id:

@@ -4,13 +4,13 @@ Facts flow in, and out come verdicts (checkers), series (gauges sampled at a fix
 time), counters and coverage. Both worlds own one, so that a checker or a metric is written once.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from prsm_sim.actor.errors import InvariantViolation
 from prsm_sim.actor.types import Fact, PeerId, Seconds
 from prsm_sim.checker import Checker, Verdict
+from prsm_sim.counts import Counts
 
 Observer = Callable[[Seconds, PeerId, Fact], None]
 
@@ -42,12 +42,12 @@ class Observatory:
 
     def __init__(self) -> None:
         self.checkers: list[Checker] = []
-        self.counters: Counter[str] = Counter()
-        self.coverage: Counter[str] = Counter()
+        self.counters: Counts[str] = Counts()
+        self.coverage: Counts[str] = Counts()
         self.gauges: dict[str, Callable[[], float]] = {}
         self.metrics: dict[str, object] = {}
         self.series: list[tuple[Seconds, str, float]] = []
-        self.faults_struck: Counter[str] = Counter()
+        self.faults_struck: Counts[str] = Counts()
         self.closing: list[Callable[[], None]] = []
         self._watches: dict[type[Fact], Watch] = {}
         self._violations: dict[Checker, InvariantViolation] = {}

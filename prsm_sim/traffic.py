@@ -6,17 +6,17 @@ no traffic. Nothing is counted unless a scenario asks for it (`World.count_traff
 broadcast is counted by one addition (in `prsm_sim.links`, like a message over a plain link).
 """
 
-from collections import Counter
 from collections.abc import Callable
 from copy import copy
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from prsm_sim.actor.types import Message, PeerId
+from prsm_sim.counts import Counts
 
 if TYPE_CHECKING:
     from prsm_sim.process import SimContext
 
-Traffic: TypeAlias = Counter[tuple[PeerId, type[Message]]]
+Traffic: TypeAlias = Counts[tuple[PeerId, type[Message]]]
 """Messages sent, by sender and type."""
 
 Ear = Callable[["SimContext", PeerId, Message], None]

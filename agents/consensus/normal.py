@@ -8,7 +8,7 @@ messages, and commits four hops after the client sent it. What comes of the vote
 `agents.consensus.votes`.
 """
 
-from itertools import islice
+from itertools import islice, repeat
 
 from agents.consensus.catch_up import CatchUp
 from agents.consensus.durable import write_certificate, write_pre_prepare
@@ -71,10 +71,10 @@ class NormalCase:
         if not is_valid_request(ctx, request):
             ctx.sometimes("consensus: request with a false signature refused")
             return
-        if state.is_primary and self.assigned.get(request.client, 0) >= request.timestamp:
-            self.patience.wait_for(ctx, request)
-            return
         if state.is_primary:
+            if self.assigned.get(request.client, 0) >= request.timestamp:
+                self.patience.wait_for(ctx, request)
+                return
             self.enqueue(request)
             self.assign(ctx)
             return
@@ -154,7 +154,7 @@ class NormalCase:
             return False
         if not is_signed_by_primary(ctx, state.committee, message):
             return False
-        return all(is_valid_request(ctx, request) for request in message.requests)
+        return all(map(is_valid_request, repeat(ctx), message.requests))
 
     def accept(self, ctx: Context, slot: Slot, message: PrePrepare) -> None:
         """Enter a valid pre-prepare into the log and, as backup, vote for it."""

@@ -7,6 +7,7 @@ its name, as another process on another day would.
 """
 
 import gc
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -35,6 +36,9 @@ COLLECT_EVERY = 8
 """Worlds that may lie about before they are collected."""
 BLOCK = 16
 """Seeds that a worker runs before it reports."""
+SWEEP_EVERY = 16
+"""So many blocks a process runs before it looks through all that it holds for garbage again."""
+_blocks = itertools.count()
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -293,12 +297,13 @@ def _own_garbage() -> Iterator[None]:
 
     A world is full of cycles, and a process that runs thousands of them must let each go. What was
     there before is frozen, and collecting the young generation then looks at the last few worlds
-    only.
+    only. To look through everything costs as much as a trial, and there is little to find between
+    two blocks: now and then is enough.
     """
     if not gc.isenabled():
         yield
         return
-    gc.collect()
+    gc.collect(1 if next(_blocks) % SWEEP_EVERY else 2)
     gc.freeze()
     gc.disable()
     try:

@@ -17,7 +17,7 @@ from prsm_sim.chance import exp, log
 from prsm_sim.exposure import Exposure
 from prsm_sim.fuzz.census import Census
 from prsm_sim.sim import Sim
-from prsm_sim.treachery.mutation import is_signature
+from prsm_sim.treachery.values import is_signature
 
 T = TypeVar("T")
 

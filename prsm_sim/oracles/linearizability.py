@@ -126,13 +126,7 @@ class Linearizable(Checker):
         """Where every client's word counts, nothing is asked before it is taken down."""
         if self._trusted is not everyone:
             return super().observers()
-        return {Invoked: self._on_invoked, Returned: self._on_returned}
-
-    def _on_invoked(self, time_s: Seconds, _: PeerId, fact: Invoked) -> str | None:
-        return self.history.invoked(time_s, fact)
-
-    def _on_returned(self, time_s: Seconds, _: PeerId, fact: Returned) -> str | None:
-        return self.history.returned(time_s, fact)
+        return {Invoked: self.history.invoked, Returned: self.history.returned}
 
     def finish(self, time_s: Seconds) -> str | None:
         """Judge the history."""

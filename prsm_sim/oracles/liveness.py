@@ -7,6 +7,7 @@ violation of safety that comes later is not hidden by it.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from prsm_sim.actor.types import Fact, PeerId, Seconds
@@ -19,8 +20,7 @@ P = TypeVar("P", bound=Fact)
 UNJUDGED = "the run ended before anything was due"
 
 
-def _call(fact: Invoked | Returned) -> Hashable:
-    return fact.client, fact.number
+_call: Callable[[Invoked | Returned], Hashable] = attrgetter("client", "number")
 
 
 class Recovers(Checker):

@@ -9,6 +9,7 @@ of real messages reach code that random bytes, refused by every decoder, never s
 - `corruption`: puts the wrappers around a peer, before the run and again after every restart;
 - `plot`: which messages one fault strikes, and what is counted;
 - `conspiracy`: what liars remember and agree on, so that accomplices tell the same lies;
+- `values`: the typed fields of messages, and what was seen in them;
 - `mutation`: one small change of one typed field;
 - `traitor`, `behaviours`, `deafness`, `twin`: the wrappers.
 """

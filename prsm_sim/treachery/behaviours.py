@@ -8,16 +8,10 @@ from prsm_sim.actor.actor import Actor
 from prsm_sim.actor.context import Context
 from prsm_sim.actor.types import Message, PeerId, Seconds
 from prsm_sim.treachery.conspiracy import key_of_message
-from prsm_sim.treachery.mutation import (
-    Mutation,
-    Values,
-    fields_of,
-    is_signature,
-    is_well_typed,
-    strings_in,
-)
+from prsm_sim.treachery.mutation import Mutation, is_well_typed, strings_in
 from prsm_sim.treachery.plot import Plot
 from prsm_sim.treachery.traitor import Outgoing, Traitor
+from prsm_sim.treachery.values import Values, fields_of, is_signature
 
 OLD_MESSAGES = 64
 """So many messages of each type are kept for being sent again."""
@@ -67,9 +61,13 @@ class Replayer(Traitor):
     def __init__(self, inner: Actor, plot: Plot) -> None:
         super().__init__(inner, plot)
         self._sent: dict[type[Message], dict[bytes, Message]] = {}
+        self._last: Message | None = None
 
     def says(self, ctx: Context, to: PeerId, message: Message) -> None:
         """Keep it; a message that was sent to many is kept once."""
+        if message is self._last:
+            return
+        self._last = message
         kept = self._sent.setdefault(type(message), {})
         kept.setdefault(key_of_message(message), message)
         if len(kept) > OLD_MESSAGES:

@@ -16,7 +16,7 @@ import msgspec
 from prsm_sim.actor.codec import encode
 from prsm_sim.actor.types import Message, PeerId
 from prsm_sim.chance import Stream
-from prsm_sim.treachery.mutation import Values, fields_of, is_signature
+from prsm_sim.treachery.values import Values, fields_of, is_signature
 
 MEMORY = 4096
 """So many lies are remembered."""

@@ -38,6 +38,10 @@ class Deaf(Traitor):
         ignored = self.plot.fault.receivers
         return sender in ignored or any(name in ignored for name in strings_in(message))
 
+    def is_harmless(self, ctx: Context) -> bool:
+        """What it says is honest."""
+        return True
+
     def is_target(self, ctx: Context, to: PeerId, message: Message) -> bool:
         """What it says is honest."""
         return False

@@ -12,9 +12,7 @@ swap elements; structs are descended into. Signatures are left alone: who re-sig
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from functools import lru_cache
-from types import NoneType
-from typing import Final, NamedTuple, TypeVar, get_args
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -22,20 +20,11 @@ from prsm_sim.actor.codec import decode, encode
 from prsm_sim.actor.context import Random
 from prsm_sim.actor.errors import RemoteProtocolError
 from prsm_sim.actor.types import Message
+from prsm_sim.treachery.values import Values, fields_of, is_signature
 
 S = TypeVar("S", bound=msgspec.Struct)
-REMEMBERED = 32
-"""So many distinct values are remembered of each field name."""
-_UNREAD = 4096
-"""So many messages may wait to be taken apart."""
 _ATTEMPTS = 6
 """So often an ill-typed mutant is drawn again."""
-_DESCENDED = 8
-"""Of a tuple, so many elements are remembered, under the name of the field that holds it."""
-
-
-_FLAT = frozenset((int, str, bytes, bool, float, NoneType))
-"""Types whose values have no parts, to be told from others at once."""
 
 
 class _Unchanged:
@@ -43,27 +32,6 @@ class _Unchanged:
 
 
 UNCHANGED: Final = _Unchanged()
-
-
-class FieldOf(NamedTuple):
-    """A field of a struct: its name, and whether it may be None."""
-
-    name: str
-    optional: bool
-
-
-def is_signature(name: str) -> bool:
-    """Whether a field of this name holds a signature."""
-    return "signature" in name.lower()
-
-
-@lru_cache(maxsize=1024)
-def fields_of(struct_type: type[msgspec.Struct]) -> tuple[FieldOf, ...]:
-    """The fields of a struct type, in their order."""
-    return tuple(
-        FieldOf(one.name, NoneType in get_args(one.type))
-        for one in msgspec.structs.fields(struct_type)
-    )
 
 
 def is_well_typed(message: msgspec.Struct) -> bool:
@@ -86,60 +54,6 @@ def strings_in(value: object, field: str = "", name: str = "") -> Iterator[str]:
             yield from strings_in(one, field, name)
     elif isinstance(value, str) and field in ("", name):
         yield value
-
-
-class Values:
-    """Distinct values seen in fields, by the field's name: the newest `REMEMBERED` of each.
-
-    Most liars hear much and need little of it, so what is learned is taken apart when it is needed.
-    """
-
-    def __init__(self) -> None:
-        self._by_name: dict[str, dict[tuple[type, object], None]] = {}
-        self._heard: list[msgspec.Struct] = []
-
-    def learn(self, struct: msgspec.Struct) -> None:
-        """Remember the values of all fields of `struct`, and of structs inside it."""
-        self._heard.append(struct)
-        if len(self._heard) >= _UNREAD:
-            self._read()
-
-    def _read(self) -> None:
-        heard, self._heard = self._heard, []
-        for struct in heard:
-            self._take_apart(struct)
-
-    def _take_apart(self, struct: msgspec.Struct) -> None:
-        for name, _ in fields_of(type(struct)):
-            self._remember(name, getattr(struct, name))
-
-    def _remember(self, name: str, value: object) -> None:
-        kind = type(value)
-        known = self._by_name.get(name)
-        if known is None:
-            known = self._by_name[name] = {}
-        try:
-            known.setdefault((kind, value))
-        except TypeError:
-            return  # a value that cannot be hashed, such as a list
-        if len(known) > REMEMBERED:
-            del known[next(iter(known))]
-        if kind in _FLAT:
-            return
-        if isinstance(value, msgspec.Struct):
-            self._take_apart(value)
-        elif isinstance(value, tuple):
-            for element in value[:_DESCENDED]:
-                self._remember(name, element)
-
-    def others(self, name: str, value: object) -> list[object]:
-        """Values of the type of `value` seen under `name` that differ from it, oldest first."""
-        self._read()
-        return [
-            one
-            for kind, one in self._by_name.get(name, ())
-            if one != value and (value is None or kind is type(value))
-        ]
 
 
 class Mutation:

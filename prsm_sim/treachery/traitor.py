@@ -26,6 +26,17 @@ class TraitorLens(Lens):
 
     __slots__ = ()
 
+    _wrapper: "Traitor"
+
+    def send(self, to: PeerId, message: Message) -> None:
+        """Send what the traitor makes of `message`; one that has done with it makes nothing."""
+        traitor, ctx = self._wrapper, self._ctx
+        if traitor.is_harmless(ctx):
+            ctx.send(to, message)
+            return
+        for receiver, altered in traitor.outgoing(ctx, to, message):
+            ctx.send(receiver, altered)
+
     def publish(self, topic: Topic, message: Message) -> None:
         """Send to each subscriber in turn."""
         subscribers: tuple[PeerId, ...] = self._ctx.sim.subscribers(topic).sorted()  # type: ignore[attr-defined]
@@ -50,6 +61,8 @@ class Traitor(Wrapper):
     def __init__(self, inner: Actor, plot: Plot) -> None:
         super().__init__(inner)
         self.plot = plot
+        self._seen_by: Context | None = None
+        self._lens: Context | None = None
 
     def betray(self, ctx: Context, to: PeerId, message: Message) -> Outgoing:
         """What leaves in place of a message that is struck; tells `plot.struck` if that differs."""
@@ -63,6 +76,10 @@ class Traitor(Wrapper):
         """A message arrives; whether the inner actor is to get it."""
         return True
 
+    def is_harmless(self, ctx: Context) -> bool:
+        """Whether all that is said leaves as it is from now on, whatever it is."""
+        return self.plot.is_done(ctx)
+
     def says(self, ctx: Context, to: PeerId, message: Message) -> None:
         """The inner actor sends a message, struck or not."""
 
@@ -74,7 +91,13 @@ class Traitor(Wrapper):
         return ((to, message),)
 
     def lens(self, ctx: Context) -> Context:
-        """The context that the inner actor gets to see."""
+        """The context that the inner actor gets to see; it is made once for each real one."""
+        if self._lens is None or self._seen_by is not ctx:
+            self._seen_by, self._lens = ctx, self.look(ctx)
+        return self._lens
+
+    def look(self, ctx: Context) -> Context:
+        """A new such context."""
         return TraitorLens(self, ctx)
 
     def answer(self, ctx: Context, to: PeerId, reply: Message | None) -> Message | None:
@@ -126,7 +149,8 @@ class Traitor(Wrapper):
 
 def handler_of(actor: Actor, message: Message) -> Handler:
     """The handler that `actor` has for `message`."""
-    handler = find_handler(actor.handlers, type(message))
+    handlers, kind = actor.handlers, type(message)
+    handler = handlers.get(kind) or find_handler(handlers, kind)
     assert handler is not None, "a traitor's table has what its actor's has"
     return handler
 

@@ -155,9 +155,13 @@ class Twin(Traitor):
         """The inner actor's handlers, and one for what other twins whisper."""
         return {**super().table(inner_type), Whisper: Handler(cls.overhear, False, False, True)}
 
-    def lens(self, ctx: Context) -> Context:
+    def look(self, ctx: Context) -> Context:
         """The context of the first instance."""
         return FirstLens(self, ctx)
+
+    def is_harmless(self, ctx: Context) -> bool:
+        """Never: even a lone instance is told apart from the other, and whispers to twins."""
+        return False
 
     # Life.
 

@@ -21,7 +21,7 @@ from agents.consensus.log import Slot
 from agents.consensus.messages import NULL_DIGEST, Certificate, ViewChange, batch_digest
 from agents.consensus.replica import Replica
 from prsm_sim.actor import Fact, PeerId, Seconds
-from prsm_sim.checker import Checker
+from prsm_sim.checker import Checker, Observe
 
 Honest = Callable[[PeerId], bool]
 
@@ -61,15 +61,25 @@ class Certified(Checker):
 
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
         """Look at what a peer has in hand for what it has just done."""
+        if isinstance(fact, ReplyAccepted):
+            return self._on_accepted(time_s, peer, fact)
         if not self._honest(peer):
             return None
         self.evaluations += 1
-        if peer in self._replicas:
-            wrong = self._of_replica(self._replicas[peer], fact)
-        elif peer in self._clients and type(fact) is ReplyAccepted:
-            wrong = self._result(self._clients[peer], fact)
-        else:
+        replica = self._replicas.get(peer)
+        wrong = None if replica is None else self._of_replica(replica, fact)
+        return None if wrong is None else f"{peer}: {wrong}"
+
+    def observers(self) -> Mapping[type[Fact], Observe]:
+        """A client's results are looked at directly."""
+        return {**super().observers(), ReplyAccepted: self._on_accepted}
+
+    def _on_accepted(self, _: Seconds, peer: PeerId, fact: ReplyAccepted) -> str | None:
+        if not self._honest(peer):
             return None
+        self.evaluations += 1
+        client = self._clients.get(peer)
+        wrong = None if client is None else self._result(client, fact)
         return None if wrong is None else f"{peer}: {wrong}"
 
     def _of_replica(self, replica: Replica, fact: Fact) -> str | None:

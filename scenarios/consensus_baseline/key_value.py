@@ -64,9 +64,6 @@ class KeyValueMachine:
             self._chain = blake2b(link, digest_size=CHAIN_BYTES).digest()
             self._unchained.clear()
             self._told.append(StateReached(self.applied, self._chain.hex()))
-        return self._result(operation)
-
-    def _result(self, operation: bytes) -> bytes:
         values = self.values
         match operation.split(b" "):
             case [b"get", key]:
@@ -87,7 +84,10 @@ class KeyValueMachine:
 
     def query(self, client: PeerId, operation: bytes, now_ms: int) -> bytes | None:
         """What `apply` would return, or None if the operation may change something."""
-        return self._result(operation) if is_read(operation) else None
+        if not is_read(operation):
+            return None
+        words = operation.split(b" ")
+        return self.values.get(words[1], b"") if len(words) == 2 else MALFORMED
 
     def digest(self) -> str:
         """SHA-256 of the whole state."""

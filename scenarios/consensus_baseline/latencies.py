@@ -40,17 +40,17 @@ class Latencies:
     @property
     def commit_s(self) -> list[list[Seconds]]:
         """Of each request that was committed, in the order of its first commit, one a replica."""
-        sent_s = self._sent_s
+        sent_s = self._sent_s.get
         return [
-            [at - sent_s[request] for at in times]
+            [at - since for at in times]
             for request, times in self._executed_s().items()
-            if request in sent_s
+            if (since := sent_s(request)) is not None
         ]
 
     @property
     def committed(self) -> int:
         """How many different requests some honest replica has executed."""
-        return len(self._executed_s())
+        return len({request for requests, _ in self._batches for request in requests})
 
     def _executed_s(self) -> dict[tuple[PeerId, int], list[Seconds]]:
         """Of each request when it was executed, in the order of first execution."""

@@ -69,7 +69,7 @@ class Report:
     def _close(self) -> None:
         report, latencies = self._world.report, self._latencies
         report("messages", messages(self._traffic, self._members))
-        report("client_latency_s", summary([one] for one in latencies.client_s))
+        report("client_latency_s", summary(zip(latencies.client_s)))
         report("commit_latency_s", summary(latencies.commit_s))
         report("view_changes", len(self._views))
         report("committed", latencies.committed)

@@ -1,5 +1,6 @@
 """Campaigns: decided by seeds alone, whatever the number of workers; and what strategies draw."""
 
+import itertools
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 from prsm_sim.actor.errors import UserError
 from prsm_sim.chance import Stream
 from prsm_sim.faults import Byzantine, Crash, LyingDisk
-from prsm_sim.fuzz.campaign import BLOCK, Campaign, Job, draw_trial, trials
+from prsm_sim.fuzz.campaign import BLOCK, SWEEP_EVERY, Campaign, Job, draw_trial, trials
 from prsm_sim.fuzz.census import Census
 from prsm_sim.fuzz.ground import Ground
 from prsm_sim.fuzz.strategies import STRATEGIES, find_strategy
@@ -113,3 +114,14 @@ def test_what_was_struck_and_reached_is_reported():
     assert len(campaign.faults) > 10
     assert sum(campaign.effects.values()) > 100
     assert campaign.coverage["consensus: view change started"] > 5
+
+
+def test_a_process_looks_through_all_that_it_holds_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr("prsm_sim.fuzz.campaign.gc.collect", looked.append)
+    monkeypatch.setattr("prsm_sim.fuzz.campaign._blocks", itertools.count())
+    for _ in range(2 * SWEEP_EVERY):
+        assert list(trials(Job(scenario=TALLY, strategy="swarm"), range(0))) == []
+    assert looked == 2 * [2, *[1] * (SWEEP_EVERY - 1)]

@@ -356,3 +356,13 @@ def test_a_link_may_have_a_law_of_its_own() -> None:
         ("a", "b"): 2.0, ("b", "a"): 2.0, ("c", "b"): 3.0, ("b", "c"): 0.5,
         ("a", "c"): 0.5, ("c", "a"): 0.5,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("law", ["fixed", "exponential", "uniform", "lognormal"])
+def test_a_network_that_is_even_is_only_a_short_way_to_the_same_delays(
+    law: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Network(latency=Latency(law=law, mean_s=MEAN_S, sigma=SIGMA))  # type: ignore[arg-type]
+    even = arrivals(network, 500)
+    monkeypatch.setattr("prsm_sim.links._is_whole", lambda _: False)
+    assert arrivals(network, 500) == even

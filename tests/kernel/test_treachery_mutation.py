@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from prsm_sim.actor import Message, decode, encode
 from prsm_sim.chance import Stream
-from prsm_sim.treachery.mutation import Mutation, Values, is_well_typed
+from prsm_sim.treachery.mutation import Mutation, is_well_typed
+from prsm_sim.treachery.values import Values
 
 
 class Colour(Enum):
@@ -209,3 +210,35 @@ def test_what_is_ill_typed_inside_a_message_inside_is_noticed() -> None:
     good = Whole(1, 0.5, True, b"", "", Colour.RED, "fast", 3, Part(1, ""), (), (1, b""), None)
     assert is_well_typed(Envelope(good))
     assert not is_well_typed(Envelope(msgspec.structs.replace(good, few=4)))
+
+
+def everything_in(value: object, name: str) -> Iterator[tuple[str, object]]:
+    """All values in fields, the outer before the inner; elements go by the name of their tuple."""
+    if name:
+        yield name, value
+    if isinstance(value, msgspec.Struct):
+        for field in value.__struct_fields__:
+            yield from everything_in(getattr(value, field), field)
+    elif isinstance(value, tuple):
+        for element in value[:8]:
+            yield from everything_in(element, name)
+
+
+@given(st.lists(wholes | parts, max_size=12), st.integers(1, 6), st.data())
+def test_whenever_it_is_asked_for_all_that_was_learned_is_known(
+    learned: list[msgspec.Struct], unread: int, data: st.DataObject
+) -> None:
+    names = [*Whole.__struct_fields__, *Part.__struct_fields__]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("prsm_sim.treachery.values._UNREAD", unread)
+        patch.setattr("prsm_sim.treachery.values.REMEMBERED", 4)
+        values, known = Values(), {name: dict[tuple[type, object], None]() for name in names}
+        for struct in learned:
+            values.learn(struct)
+            for name, value in everything_in(struct, ""):
+                known[name].setdefault((type(value), value))
+                if len(known[name]) > 4:
+                    del known[name][next(iter(known[name]))]
+            asked = data.draw(st.sampled_from(names))
+            wanted = [one for _, one in known[asked] if one is not None]
+            assert values.others(asked, None) == wanted
