@@ -48,7 +48,7 @@ def test_the_shipped_protocol_holds_every_claim(monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def uncertified(monkeypatch: pytest.MonkeyPatch) -> None:
     """No oracle of certificates, which would see at once what else is to find out later."""
-    monkeypatch.setattr(Certified, "observe", lambda self, time_s, peer, fact: None)
+    monkeypatch.setattr(Certified, "observers", lambda self: {})
 
 
 @pytest.mark.usefixtures("uncertified")
