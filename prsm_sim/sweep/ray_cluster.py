@@ -21,7 +21,7 @@ import threading
 import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -176,7 +176,7 @@ def connected(place: str, workers: int) -> Iterator[Cluster]:
             base = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108
             folder = tempfile.mkdtemp(prefix="prsm-ray-", dir=base)
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+            token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _token()}
             stack.enter_context(_environment(QUIET | LOOPBACK_ONLY | token))
             options = {
                 "address": "local", "num_cpus": workers, "include_dashboard": False,
@@ -190,6 +190,12 @@ def connected(place: str, workers: int) -> Iterator[Cluster]:
             if workers < 1:
                 raise UserError(f"--on {place}: the cluster has no processors to run anything on")
         yield Cluster(ray, place, workers, is_foreign=is_foreign)
+
+
+@cache
+def _token() -> str:
+    """What opens our own instances. Ray reads it once a process, so a second one has the same."""
+    return secrets.token_hex(32)
 
 
 def _package() -> Any:

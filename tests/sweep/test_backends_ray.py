@@ -133,6 +133,30 @@ def test_our_own_instance_is_seen_by_nobody_and_leaves_nothing(ray_needed, tmp_p
     assert (tmp_path / "s" / RESULTS).read_bytes() == table.read_bytes()
 
 
+TWICE = """
+from prsm_sim.sweep.backends import opened
+from prsm_sim.sweep.study import Study
+
+study = Study(scenario="kinetic_exchange", fixed=("agents=10", "steps=5"), seeds=2)
+for _ in range(2):
+    with opened("ray", 1) as run:
+        print(*(one.digest for block in run(study, range(2)) for one in block))
+"""
+
+
+@server
+def test_one_process_may_open_an_instance_after_another(ray_needed, tmp_path):
+    """As an attack does: one for the search, one for the fresh seeds."""
+    done = subprocess.run(
+        [sys.executable, "-c", TWICE],
+        cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == second
+    assert len(set(first.split())) == 2
+
+
 @server
 def test_ctrl_c_ends_our_own_instance_and_keeps_what_is_done(ray_needed, tmp_path, prsm):
     words = ["--seeds", "2000", "--workers", "2", "--progress"]
