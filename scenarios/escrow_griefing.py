@@ -37,7 +37,6 @@ from scenarios.token_economy.parameters import EconomyParameters
 from scenarios.token_economy.purse import Purse
 from scenarios.token_economy.run import run_economy
 from scenarios.token_economy.scenario import LIVE
-from scenarios.token_economy.sybils import let_act_first
 
 QUESTION = Question(
     question="Does an hourly floor, paid out of a deposit, bring the griefing factor of hogging "
@@ -118,7 +117,7 @@ def escrow_griefing(world: World, parameters: EscrowGriefingParameters) -> None:
                 crowd.strategy.purse = Purse(economy, [griefer])
                 economy.purses.append(crowd.strategy.purse)
                 if p.is_quick:
-                    let_act_first(economy, GRIEFER)
+                    economy.let_act_first(GRIEFER)
 
     def measure(economy: TokenEconomy) -> dict[str, Any]:
         purse = economy.purses[0]

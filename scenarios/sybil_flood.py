@@ -32,7 +32,6 @@ from scenarios.token_economy.sybils import (
     Flooding,
     break_even_bond,
     gain_per_submission,
-    let_act_first,
     lost_share,
     reward_ftns,
 )
@@ -104,7 +103,7 @@ def sybil_flood(world: World, parameters: SybilFloodParameters) -> None:
             purse = Purse(economy, [*owned, ACCOMPLICE])
             economy.purses.append(purse)
             strategy_of(economy).purse = purse
-            let_act_first(economy, SYBIL)
+            economy.let_act_first(SYBIL)
 
     def measure(economy: TokenEconomy) -> dict[str, Any]:
         flood, balances = strategy_of(economy), economy.books.money.balances

@@ -53,6 +53,7 @@ class TokenEconomy(mesa.Model):  # type: ignore[misc]
         served_usd: what all answers so far were worth to those who asked.
         rejected: worthless contributions that were seen through.
         asked, unserved: queries of the running step, and those that found no host.
+        last_asked, last_unserved: the same of the step before.
         purses: of attackers, for their accounts.
     """
 
@@ -83,7 +84,9 @@ class TokenEconomy(mesa.Model):  # type: ignore[misc]
         self._room: list[int] = []
         self._online = self.hosts.count
         self._load = self._queue_share = 0.0
+        self._earnings_usd = 0.0
         self._revenue_units = 0
+        self.last_asked = self.last_unserved = 0
         self.datacollector = DataCollector(model_reporters=REPORTERS)
         self.view = self._look()
 
@@ -160,29 +163,30 @@ class TokenEconomy(mesa.Model):  # type: ignore[misc]
         self.books.earning_ppm = weighted_median(ballots)
         self.votes_adopted += 1
 
+    def let_act_first(self, name: str) -> None:
+        """Let a crowd take its turn before all others, from now on; who attacks is quick."""
+        first = self.crowds.pop(name)
+        self.crowds = {name: first, **self.crowds}
+
     # --- what there is ----------------------------------------------------------------------
+
+    def honest_names(self) -> list[str]:
+        """Accounts of all honest agents."""
+        honest = (crowd for crowd in self.crowds.values() if crowd.is_honest)
+        return [agent.name for crowd in honest for agent in crowd.agents]
 
     def honest_wealth_units(self) -> int:
         """What all honest agents are worth in FTNS, dollars at the opening price."""
-        return sum(
-            self.books.wealth_units(agent.name, self.opening_usd)
-            for crowd in self.crowds.values()
-            if crowd.is_honest
-            for agent in crowd.agents
-        )
+        wealth_units, opening_usd = self.books.wealth_units, self.opening_usd
+        return sum(wealth_units(name, opening_usd) for name in self.honest_names())
 
     def honest_welfare_ftns(self) -> float:
         """Wealth of honest agents, and what answers were worth to them, less what they brought.
 
         Dollars that were spent outside bought something that is worth as much.
         """
-        outside_units = sum(
-            self.books.outside_units.get(agent.name, 0)
-            for crowd in self.crowds.values()
-            if crowd.is_honest
-            for agent in crowd.agents
-        )
-        outside = amount(outside_units)
+        outside_units = self.books.outside_units
+        outside = amount(sum(outside_units.get(name, 0) for name in self.honest_names()))
         return amount(self.honest_wealth_units()) + (self.served_usd + outside) / self.opening_usd
 
     @property
@@ -227,9 +231,6 @@ class TokenEconomy(mesa.Model):  # type: ignore[misc]
         self._earnings_usd = revenue_usd / self._online if self._online else self.view.fee_usd
         self.last_asked, self.last_unserved = self.asked, self.unserved
         self.asked = self.unserved = self._revenue_units = 0
-
-    _earnings_usd = 0.0
-    last_asked = last_unserved = 0
 
     def _return_over(self, hours: int) -> float:
         """Relative change of the price over so many hours, as far back as there is a past."""

@@ -144,9 +144,3 @@ class Flooding(Strategy):
             offence = Offence(name, agent.name, OffenceClass.FORGERY)
             slashed = books.staking.slash(offence, self.reporter, books.now_ms)
             assert not isinstance(slashed, Refusal), f"{agent.name} is not slashed: {slashed}"
-
-
-def let_act_first(economy: "TokenEconomy", name: str) -> None:
-    """Let a crowd take its turn before all others, from now on; who attacks is quick."""
-    crowds = economy.crowds
-    economy.crowds = {name: crowds[name], **{n: c for n, c in crowds.items() if n != name}}
