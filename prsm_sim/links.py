@@ -26,7 +26,7 @@ from prsm_sim.engine import Entry
 from prsm_sim.internal import NEVER, Timer
 from prsm_sim.network import REGIONS, ROUND_TRIP_MS, Latency, Network
 from prsm_sim.process import SimContext
-from prsm_sim.traffic import counted, overheard
+from prsm_sim.traffic import Broadcast, counted, overheard
 
 if TYPE_CHECKING:
     from prsm_sim.sim import Sim
@@ -110,26 +110,28 @@ def specialise(sim: "Sim") -> None:
     law = network.latency.law
     vectorisable = whole and law in ("fixed", "exponential")
     vectorised: Callable[[SimContext, Group, Message], None] | None = None
-    one_by_one: Callable[[SimContext, tuple[PeerId, ...], Message], None] | None = None
+    broadcast: Broadcast | None = None
     if sim.nemesis.wire.is_struck:
         send = _struck_send(sim)
         vectorised = _struck_broadcast(sim) if vectorisable else None
     else:
         vectorised = _vector_broadcast(sim) if vectorisable else None
         if whole and law == "exponential" and not network.regional:
-            send, one_by_one = _plain_send(sim), _plain_broadcast(sim)
+            send = _plain_send(sim)
+            broadcast = _plain_broadcast(sim, _broadcast(sim, _each(send), vectorised))
         else:
             send = _send_over(sim, sim.env.queue.push)
-    if one_by_one is None:
-        one_by_one = _each(send)
+    if broadcast is None:
+        broadcast = _broadcast(sim, _each(send), vectorised)
         if sim.traffic is not None:
             send = counted(sim.traffic, send)
     hot = {
         "now": property(_now(sim)),
         "send": send,
-        "broadcast": _broadcast(sim, one_by_one, vectorised),
+        "broadcast": broadcast,
         "set_timer": _drifting_set_timer(sim) if sim.clocks.drifting else _set_timer(sim),
         "emit": _emit(sim),
+        "sometimes": _sometimes(sim),
     }
     if sim.ear is not None:
         hot |= overheard(sim.ear, hot)
@@ -164,17 +166,35 @@ def _now(sim: "Sim") -> Callable[[SimContext], float]:
 
 def _emit(sim: "Sim") -> Callable[[SimContext, Fact], None]:
     """`emit` is `Sim.tell` without a detour: committees tell several facts a request."""
-    env, note, observe = sim.env, sim.trace.facts.append, sim.observatory.fact
+    env, note, observatory = sim.env, sim.trace.facts.append, sim.observatory
+    watches, observe_fact = observatory.watches, observatory.fact
 
     def emit(ctx: SimContext, fact: Fact) -> None:
         now, me = env._now, ctx.id
         note((now, me, "", fact))
-        observe(now, me, fact)
+        try:
+            watch = watches[fact.__class__]
+        except KeyError:
+            watch = observatory.watch(fact.__class__)
+        watch.told += 1
+        for observe in watch.observers:
+            wrong = observe(now, me, fact)
+            if wrong is not None:
+                observatory.object(watch, observe, wrong, now)
 
     def emit_unheard(ctx: SimContext, fact: Fact) -> None:
-        observe(env._now, ctx.id, fact)
+        observe_fact(env._now, ctx.id, fact)
 
     return emit if sim.trace.is_heard else emit_unheard
+
+
+def _sometimes(sim: "Sim") -> Callable[..., None]:
+    coverage = sim.observatory.coverage
+
+    def sometimes(_: SimContext, label: str, condition: bool = True) -> None:
+        coverage[label] += condition
+
+    return sometimes
 
 
 def _plain_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
@@ -210,16 +230,22 @@ def _plain_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
     return send
 
 
-def _plain_broadcast(sim: "Sim") -> Callable[[SimContext, tuple[PeerId, ...], Message], None]:
-    """Broadcast to a few over a network of `_plain_send`: the same, without a call for each."""
-    env, queue, draw = sim.env, sim.env.queue, sim.noise.draw
+def _plain_broadcast(sim: "Sim", to_many: Broadcast) -> Broadcast:
+    """Broadcast over a network of `_plain_send`: to a few the same, without a call for each."""
+    env, queue, draw, traffic = sim.env, sim.env.queue, sim.noise.draw, sim.traffic
     buckets, ids, push = queue.buckets, queue.ids, queue.push
     mean = sim.network.latency.mean_s
 
-    def broadcast(ctx: SimContext, receivers: tuple[PeerId, ...], message: Message) -> None:
+    def broadcast(ctx: SimContext, message: Message, to: tuple[PeerId, ...] | None = None) -> None:
+        receivers = ctx.peers if to is None else to
+        if len(receivers) >= _VECTOR_FROM:
+            to_many(ctx, message, to)
+            return
         me, now = ctx.id, env._now
-        for to in receivers:
-            if to == me:
+        if traffic is not None:
+            traffic[me, message.__class__] += len(receivers) - receivers.count(me)
+        for name in receivers:
+            if name == me:
                 continue
             try:
                 at = now + mean * ctx.noise.pop()
@@ -228,12 +254,12 @@ def _plain_broadcast(sim: "Sim") -> Callable[[SimContext, tuple[PeerId, ...], Me
             bucket_id = floor(at * queue.per_s)
             if bucket_id > queue.open_id:
                 try:
-                    buckets[bucket_id].append((at, me, to, message))
+                    buckets[bucket_id].append((at, me, name, message))
                 except KeyError:
-                    buckets[bucket_id] = [(at, me, to, message)]
+                    buckets[bucket_id] = [(at, me, name, message)]
                     heappush(ids, bucket_id)
             else:
-                push((at, me, to, message))
+                push((at, me, name, message))
 
     return broadcast
 
@@ -401,7 +427,7 @@ def _broadcast(
     sim: "Sim",
     one_by_one: Callable[[SimContext, tuple[PeerId, ...], Message], None],
     vectorised: Callable[[SimContext, Group, Message], None] | None,
-) -> Callable[[SimContext, Message, tuple[PeerId, ...] | None], None]:
+) -> Broadcast:
     groups: dict[tuple[PeerId, tuple[PeerId, ...] | None, int], Group] = {}
     traffic = sim.traffic
 

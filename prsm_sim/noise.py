@@ -30,7 +30,9 @@ thirty calls of numpy that make a block cost as much as a thousand draws."""
 _FEW = 1024
 """So many peers are few, since a block of each takes no more than 16 MiB together …"""
 _ALONE = 32
-"""… and of so many all are computed together always."""
+"""… and of so many all are computed together …"""
+_APART = 1024
+"""… for their first so many draws; then those that send most would compute most for nothing."""
 _CROWD = 1 << 16
 """In a world of so many peers, memory counts more than speed:"""
 _CROWDED = 4
@@ -107,7 +109,7 @@ class Noise:
     def draw(self, ctx: SimContext) -> float:
         """The next draw of a peer whose block is used up; makes its next block."""
         start, peers = ctx.drawn, len(self._keys)
-        crowded, together = peers >= _CROWD, peers <= _ALONE
+        crowded, together = peers >= _CROWD, peers <= _ALONE and start < _APART
         if crowded:
             stop = start - start % _CROWDED + _CROWDED if start else 1
         elif start < _FIRST:

@@ -22,14 +22,16 @@ class Watch:
         name: what they are counted by.
         observers: are called with each, in the order in which they were added.
         checkers: of each observer the checker whose judgement it tells, if it is one.
+        told: how many of them there were since the counters were last read.
     """
 
-    __slots__ = ("checkers", "name", "observers")
+    __slots__ = ("checkers", "name", "observers", "told")
 
     def __init__(self, fact_type: type[Fact]) -> None:
         self.name = fact_type.__name__
         self.observers: list[Callable[[Seconds, PeerId, Any], object]] = []
         self.checkers: list[Checker | None] = []
+        self.told = 0
 
     def add(self, observer: Callable[..., object], checker: Checker | None) -> None:
         """Call `observer` as well."""
@@ -42,14 +44,15 @@ class Observatory:
 
     def __init__(self) -> None:
         self.checkers: list[Checker] = []
-        self.counters: Counts[str] = Counts()
         self.coverage: Counts[str] = Counts()
         self.gauges: dict[str, Callable[[], float]] = {}
         self.metrics: dict[str, object] = {}
         self.series: list[tuple[Seconds, str, float]] = []
         self.faults_struck: Counts[str] = Counts()
         self.closing: list[Callable[[], None]] = []
-        self._watches: dict[type[Fact], Watch] = {}
+        self.watches: dict[type[Fact], Watch] = {}
+        """What is done with the facts of each type that is known; `watch` makes it known."""
+        self._counters: Counts[str] = Counts()
         self._violations: dict[Checker, InvariantViolation] = {}
 
     def check(self, checker: Checker) -> None:
@@ -57,31 +60,48 @@ class Observatory:
         self.checkers.append(checker)
         checker.begin(self.coverage)
         for fact_type, observer in checker.observers().items():
-            self._watch(fact_type).add(observer, checker)
+            self.watch(fact_type).add(observer, checker)
 
     def observe(self, fact_type: type[Fact], observer: Observer) -> None:
         """Call ``observer(time_s, peer, fact)`` for every fact of exactly this type."""
-        self._watch(fact_type).add(observer, None)
+        self.watch(fact_type).add(observer, None)
 
-    def _watch(self, fact_type: type[Fact]) -> Watch:
+    def watch(self, fact_type: type[Fact]) -> Watch:
+        """What is done with the facts of a type."""
         try:
-            return self._watches[fact_type]
+            return self.watches[fact_type]
         except KeyError:
-            return self._watches.setdefault(fact_type, Watch(fact_type))
+            return self.watches.setdefault(fact_type, Watch(fact_type))
+
+    @property
+    def counters(self) -> Counts[str]:
+        """How many facts of each type there were, and how often whatever else was counted."""
+        counters = self._counters
+        for watch in self.watches.values():
+            if watch.told:
+                counters[watch.name] += watch.told
+                watch.told = 0
+        return counters
 
     def fact(self, time_s: Seconds, peer: PeerId, fact: Fact) -> None:
-        """Take in one fact; raises `InvariantViolation` if a checker finds it wrong."""
-        try:
-            watch = self._watches[fact.__class__]
-        except KeyError:
-            watch = self._watch(fact.__class__)
-        self.counters[watch.name] += 1
+        """Take in one fact; raises `InvariantViolation` if a checker finds it wrong.
+
+        A simulated peer that emits one does the same without this call (`prsm_sim.links`).
+        """
+        watch = self.watch(fact.__class__)
+        watch.told += 1
         for observe in watch.observers:
             wrong = observe(time_s, peer, fact)
             if wrong is not None:
-                checker = watch.checkers[watch.observers.index(observe)]
-                if checker is not None:  # what a mere observer returns says nothing
-                    raise self._violation(checker, str(wrong), time_s)
+                self.object(watch, observe, wrong, time_s)
+
+    def object(
+        self, watch: Watch, observe: Callable[..., object], wrong: object, time_s: Seconds
+    ) -> None:
+        """An observer found a fact wrong; raises `InvariantViolation` if it is a checker's."""
+        checker = watch.checkers[watch.observers.index(observe)]
+        if checker is not None:  # what a mere observer returns says nothing
+            raise self._violation(checker, str(wrong), time_s)
 
     def sample(self, time_s: Seconds) -> None:
         """Read every gauge once, and let checkers look; raises `InvariantViolation`."""

@@ -66,6 +66,9 @@ class MemoryStore:
                     count(1)
         elif self._deletes:
             self._settle()
+        elif len(self._unsynced) == 1:  # as mostly: no new table for the next write
+            key, value = self._unsynced.popitem()
+            self._durable[key] = value  # type: ignore[assignment]  # nothing is deleted
         else:
             self._durable.update(self._unsynced)  # type: ignore[arg-type]  # nothing is deleted
             self._unsynced.clear()
@@ -76,7 +79,8 @@ class MemoryStore:
             self._deletes = False
             for key in [key for key, value in unsynced.items() if value is None]:
                 del unsynced[key]
-                durable.pop(key, None)
+                if key in durable:
+                    del durable[key]
         durable.update(unsynced)  # type: ignore[arg-type]  # None is gone
         unsynced.clear()
 

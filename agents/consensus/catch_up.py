@@ -15,6 +15,7 @@ While requests progress the timer only looks, so undisturbed operation sends no 
 from agents.consensus.checkpoint import Checkpoints
 from agents.consensus.execution import Execution
 from agents.consensus.messages import Entries, Entry, Fetch, Stable, batch_digest
+from agents.consensus.order import Batch
 from agents.consensus.state import ReplicaState
 from prsm_sim.actor import Context, PeerId
 
@@ -185,4 +186,4 @@ class CatchUp:
 
     def _take(self, ctx: Context, entry: Entry, digest: bytes) -> None:
         ctx.sometimes("consensus: caught up on an executed batch")
-        self.execution.execute(ctx, entry, digest)
+        self.execution.execute(ctx, Batch(entry, digest))

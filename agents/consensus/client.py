@@ -63,6 +63,7 @@ class ConsensusClient:
         settings: the committee's, if it executes tentatively or does not order reads.
 
     Attributes:
+        awaited: the ticket of the outstanding request, 0 if there is none: no other reply counts.
         replies: of each replica its last reply to the outstanding request, or to the one before.
     """
 
@@ -76,6 +77,7 @@ class ConsensusClient:
         self.committee = Committee(tuple(members))
         self.retry_s = retry_s
         self.view = 0
+        self.awaited = 0
         self.name = name
         self.replies: dict[PeerId, Reply] = {}
         self._has_reads = settings is not None and settings.read_only
@@ -100,23 +102,23 @@ class ConsensusClient:
             operation: for the state machine.
             read_only: it changes nothing, so it need not be ordered if the settings allow that.
         """
-        if self._last_ticket is None:
-            self._last_ticket = int(ctx.store.get(self.name) or b"0")
-        self._last_ticket += 1
-        store = ctx.store
-        store.put(self.name, b"%d" % self._last_ticket)
+        store, ticket = ctx.store, self._last_ticket
+        if ticket is None:
+            ticket = int(store.get(self.name) or b"0")
+        self._last_ticket = ticket = ticket + 1
+        store.put(self.name, b"%d" % ticket)
         store.sync()
         read_only = read_only and self._has_reads
         if self._request is None:
-            self._send(ctx, self._last_ticket, operation, read_only)
+            self._send(ctx, ticket, operation, read_only)
         else:
-            self._line.append((self._last_ticket, operation, read_only))
-        return self._last_ticket
+            self._line.append((ticket, operation, read_only))
+        return ticket
 
     def on_reply(self, ctx: Context, sender: PeerId, reply: Reply) -> Result | None:
         """Count a reply; return the result once enough distinct replicas agree on it."""
         request = self._request
-        if request is None or reply.timestamp != request.timestamp:
+        if request is None or reply.timestamp != self.awaited:
             return None  # about half of all replies: those that come after enough others
         if reply.client != request.client or reply.read_only != self._is_reading:
             return None
@@ -129,10 +131,11 @@ class ConsensusClient:
         if not self._is_enough(same):
             return None
         self.view = _most_common_view(same)
-        result = Result(request.timestamp, reply.result, ctx.now - self._sent_s)
+        latency_s = ctx.now - self._sent_s
+        result = Result(request.timestamp, reply.result, latency_s)
         ctx.cancel_timer(self.name)
-        ctx.emit(ReplyAccepted(request.client, result.ticket, result.value, result.latency_s))
-        self._request = None
+        ctx.emit(ReplyAccepted(request.client, request.timestamp, reply.result, latency_s))
+        self._request, self.awaited = None, 0
         if self._line:
             self._send(ctx, *self._line.popleft())
         return result
@@ -147,7 +150,7 @@ class ConsensusClient:
             return False
         tentative = [one.view for one in same if one.tentative]
         final = len(same) - len(tentative)
-        if not self._has_reads and self.committee.is_result(final):
+        if not self._has_reads and (not tentative or self.committee.is_result(final)):
             return True
         in_one_view = max(Counter(tentative).values()) if tentative else 0
         return self.committee.is_lasting(final + in_one_view)
@@ -168,7 +171,7 @@ class ConsensusClient:
     def _send(self, ctx: Context, ticket: int, operation: bytes, read_only: bool) -> None:
         """Send a request, none being outstanding."""
         self._sent_s = ctx.now
-        signature = ctx.sign(request_content(Request(ctx.id, ticket, operation)))
+        signature = ctx.sign(request_content(ctx.id, ticket, operation))
         request = Request(ctx.id, ticket, operation, signature)
         if read_only:
             self._read(ctx, request)
@@ -177,13 +180,15 @@ class ConsensusClient:
 
     def _order(self, ctx: Context, request: Request) -> None:
         """Send a request to the primary (section 4.1)."""
-        self._request, self._is_reading, self.replies = request, False, {}
+        self._request, self.awaited = request, request.timestamp
+        self._is_reading, self.replies = False, {}
         ctx.send(self.committee.primary(self.view), request)
         ctx.set_timer(self.name, self.retry_s)
 
     def _read(self, ctx: Context, request: Request) -> None:
         """Ask all replicas directly (thesis, section 5.1.3)."""
-        self._request, self._is_reading, self.replies = request, True, {}
+        self._request, self.awaited = request, request.timestamp
+        self._is_reading, self.replies = True, {}
         read = ReadRequest(ctx.id, request.timestamp, request.operation)
         signature = ctx.sign(read_content(read))
         ctx.broadcast(
@@ -195,8 +200,9 @@ class ConsensusClient:
 
 def _most_common_view(replies: list[Reply]) -> int:
     """The view most of the replicas are in, the later one on a tie; only a hint whom to ask."""
+    first = replies[0].view
     views = [reply.view for reply in replies]
-    if views.count(views[0]) == len(views):
-        return views[0]
+    if views.count(first) == len(views):
+        return first
     counts = Counter(views)
     return max(counts, key=lambda view: (counts[view], view))

@@ -15,12 +15,12 @@ from, with at worst some records that are deleted the next time.
 """
 
 from typing import TypeVar
-from zlib import crc32
 
 import msgspec
 
 from agents.consensus.messages import Certificate, Entry, NewView, PrePrepare, StableProof
-from prsm_sim.actor import Context, RemoteProtocolError, decode, encode, once
+from agents.consensus.order import Batch, order_of, sealed, unsealed
+from prsm_sim.actor import Context, RemoteProtocolError, decode, encode
 
 T = TypeVar("T")
 
@@ -35,7 +35,6 @@ _CHECKPOINT = "checkpoint"
 _PROOF = "proof"
 _BY_SEQUENCE = (_PRE_PREPARE, _PREPARED, _ENTRY, _CHECKPOINT, _PROOF)
 """Kinds of records whose key ends with the sequence number they are about."""
-_CHECKSUM_BYTES = 4
 
 
 class ViewRecord(msgspec.Struct, frozen=True):
@@ -97,8 +96,8 @@ def write_new_view(ctx: Context, new_view: NewView) -> None:
 
 def write_pre_prepare(ctx: Context, pre_prepare: PrePrepare) -> None:
     """Remember an accepted pre-prepare. Synced."""
-    store = ctx.store
-    store.put(f"{_PRE_PREPARE}/{pre_prepare.view}/{pre_prepare.sequence}", _record(pre_prepare))
+    store, record = ctx.store, order_of(pre_prepare).record
+    store.put(f"{_PRE_PREPARE}/{pre_prepare.view}/{pre_prepare.sequence}", record)
     store.sync()
 
 
@@ -106,14 +105,14 @@ def write_certificate(ctx: Context, certificate: Certificate) -> None:
     """Remember that a slot prepared; its pre-prepare is written already. Synced."""
     pre_prepare, store = certificate.pre_prepare, ctx.store
     key = f"{_PREPARED}/{pre_prepare.view}/{pre_prepare.sequence}"
-    store.put(key, _sealed(encode(certificate.prepares)))
+    store.put(key, sealed(encode(certificate.prepares)))
     store.sync()
 
 
-def write_entry(ctx: Context, entry: Entry) -> None:
+def write_entry(ctx: Context, batch: Batch) -> None:
     """Remember an executed batch. Synced."""
     store = ctx.store
-    store.put(f"{_ENTRY}/{entry.sequence}", _record(entry))
+    store.put(f"{_ENTRY}/{batch.entry.sequence}", batch.record)
     store.sync()
 
 
@@ -138,11 +137,12 @@ def discard_records(ctx: Context, stable: int) -> None:
     limits[_CHECKPOINT] = stable - 1
     store = ctx.store
     delete, keys = store.delete, store.keys()
-    for key in keys:
+    latest, limit = "", -1
+    for key in keys:  # sorted, so that those of one path follow each other
         path, _, sequence = key.rpartition("/")
-        if path not in limits:  # the first of its view: its kind has the limit
-            limits[path] = limits.get(path.partition("/")[0], -1)
-        if sequence.isdecimal() and int(sequence) <= limits[path]:
+        if path != latest:
+            latest, limit = path, limits.get(path.partition("/")[0], -1)
+        if limit >= 0 and sequence.isdecimal() and int(sequence) <= limit:
             delete(key)
 
 
@@ -230,23 +230,13 @@ def _certificates(
 
 
 def _put(ctx: Context, key: str, payload: bytes) -> None:
-    ctx.store.put(key, _sealed(payload))
-
-
-def _sealed(payload: bytes) -> bytes:
-    return crc32(payload).to_bytes(_CHECKSUM_BYTES) + payload
-
-
-@once
-def _record(content: PrePrepare | Entry) -> bytes:
-    """The record of what all replicas write alike."""
-    return _sealed(encode(content))
+    ctx.store.put(key, sealed(payload))
 
 
 def _whole(value: bytes, as_type: type[T]) -> T | None:
     """The record, or None if it was torn before it was ever relied on, or has decayed."""
-    payload = value[_CHECKSUM_BYTES:]
-    if crc32(payload).to_bytes(_CHECKSUM_BYTES) != value[:_CHECKSUM_BYTES]:
+    payload = unsealed(value)
+    if payload is None:
         return None
     try:
         record: T = decode(payload, as_type)

@@ -22,12 +22,13 @@ from agents.consensus.durable import discard_records, write_checkpoint, write_en
 from agents.consensus.facts import CheckpointStable, Executed, StateTransferred
 from agents.consensus.log import Slot
 from agents.consensus.machine import StateMachine
-from agents.consensus.messages import Entry, PrePrepare, Reply, Request, StableProof
+from agents.consensus.messages import Entry, Reply, StableProof
+from agents.consensus.order import Batch
 from agents.consensus.patience import Patience
 from agents.consensus.reads import Reads
 from agents.consensus.rules import advance_clock
 from agents.consensus.state import ReplicaState
-from prsm_sim.actor import Context, PeerId, once
+from prsm_sim.actor import Context, PeerId
 
 
 class Tentative(NamedTuple):
@@ -63,16 +64,17 @@ class Execution:
         """Execute every committed batch that is next in order, and perhaps a prepared one."""
         log = self.state.log
         slot = log.slots.get(log.executed + 1)
-        while slot is not None and slot.committed and slot.pre_prepare is not None:
-            self.execute(ctx, _entry_of(slot.pre_prepare), slot.digest)
+        while slot is not None and slot.committed and slot.order is not None:
+            self.execute(ctx, slot.order.batch)
             slot = log.slots.get(log.executed + 1)
         if self.state.settings.tentative and slot is not None and slot.prepared:
             self._execute_tentatively(ctx, slot)
 
-    def execute(self, ctx: Context, entry: Entry, digest: bytes) -> None:
+    def execute(self, ctx: Context, batch: Batch) -> None:
         """Execute the next batch, remember it durably, then answer."""
         state, tentative = self.state, self.tentative
-        write_entry(ctx, entry)
+        entry, digest = batch.entry, batch.digest
+        write_entry(ctx, batch)
         is_answered = tentative is not None and tentative.digest == digest
         if tentative is not None and is_answered:
             self.tentative = None
@@ -84,10 +86,10 @@ class Execution:
         if not replies:
             ctx.sometimes("consensus: batch without a fresh request executed")
         if len(replies) == len(entry.requests):
-            applied = _names_of(entry.requests)
+            applied = batch.names
         else:
             applied = tuple([(reply.client, reply.timestamp) for reply in replies])
-        ctx.emit(Executed(entry.sequence, state.view, digest.hex(), applied))
+        ctx.emit(Executed(entry.sequence, state.view, batch.digest_hex, applied))
         for fact in self.machine.facts():
             ctx.emit(fact)
         if not is_answered:
@@ -105,8 +107,8 @@ class Execution:
         """Execute a prepared batch, all before it being committed, and say so (section 5.1)."""
         if self.tentative is None:
             ctx.sometimes("consensus: batch executed tentatively")
-            assert slot.pre_prepare is not None, "only what has its pre-prepare is prepared"
-            replies = self._apply(_entry_of(slot.pre_prepare))
+            assert slot.order is not None, "only what has its pre-prepare is prepared"
+            replies = self._apply(slot.order.batch.entry)
             self.tentative = Tentative(slot.digest, replies)
             for reply in replies:
                 ctx.send(reply.client, _marked(reply))
@@ -182,17 +184,6 @@ class Execution:
             ctx.sometimes("consensus: cached reply sent again")
             reply = Reply(self.state.view, timestamp, client, last.result)
             ctx.send(client, _marked(reply) if self.is_tentative(client, timestamp) else reply)
-
-
-@once
-def _entry_of(batch: PrePrepare) -> Entry:
-    return Entry(batch.sequence, batch.now_ms, batch.requests)
-
-
-@once
-def _names_of(requests: tuple[Request, ...]) -> tuple[tuple[PeerId, int], ...]:
-    """Client and timestamp of each."""
-    return tuple([(request.client, request.timestamp) for request in requests])
 
 
 def _marked(reply: Reply) -> Reply:

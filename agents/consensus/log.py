@@ -23,6 +23,7 @@ from agents.consensus.messages import (
     VoteKind,
     vote_content,
 )
+from agents.consensus.order import Order, order_of
 from prsm_sim.actor import PeerId
 
 
@@ -31,8 +32,8 @@ class Slot:
 
     __slots__ = (
         "certificate", "commit_content", "commit_count", "commits", "committed", "digest",
-        "pre_prepare", "prepare_content", "prepare_count", "prepared", "prepares", "sequence",
-        "view",
+        "order", "pre_prepare", "prepare_content", "prepare_count", "prepared", "prepares",
+        "sequence", "view",
     )  # fmt: skip
 
     def __init__(self, sequence: int, view: int) -> None:
@@ -44,6 +45,7 @@ class Slot:
         """Forget the votes of the old view; the certificate stays."""
         self.view = view
         self.pre_prepare: PrePrepare | None = None
+        self.order: Order | None = None
         self.digest = b""
         self.prepares: dict[PeerId, Prepare] = {}
         self.commits: dict[PeerId, Commit] = {}
@@ -66,10 +68,13 @@ class Slot:
         """Fix the slot's digest, and count the votes that came before it."""
         self.pre_prepare = pre_prepare
         digest = self.digest = pre_prepare.digest
-        self.prepare_content = vote_content("prepare", self.view, self.sequence, digest)
-        self.commit_content = vote_content("commit", self.view, self.sequence, digest)
-        self.prepare_count = sum(vote.digest == digest for vote in self.prepares.values())
-        self.commit_count = sum(vote.digest == digest for vote in self.commits.values())
+        order = self.order = order_of(pre_prepare)
+        self.prepare_content = order.prepare_content
+        self.commit_content = order.commit_content
+        if self.prepares:
+            self.prepare_count = sum(vote.digest == digest for vote in self.prepares.values())
+        if self.commits:
+            self.commit_count = sum(vote.digest == digest for vote in self.commits.values())
 
     def add_prepare(self, backup: PeerId, vote: Prepare) -> None:
         """Add a backup's first prepare."""

@@ -255,9 +255,9 @@ class StatePiece(Message, frozen=True):
 VoteKind = Literal["pre-prepare", "prepare", "commit"]
 
 
-def request_content(request: Request) -> bytes:
+def request_content(client: PeerId, timestamp: int, operation: bytes) -> bytes:
     """The bytes that a client signs."""
-    return encode(("request", request.client, request.timestamp, request.operation))
+    return encode(("request", client, timestamp, operation))
 
 
 def read_content(request: ReadRequest) -> bytes:

@@ -8,7 +8,7 @@ messages, and commits four hops after the client sent it. What comes of the vote
 `agents.consensus.votes`.
 """
 
-from itertools import islice, repeat
+from itertools import islice
 
 from agents.consensus.catch_up import CatchUp
 from agents.consensus.durable import write_certificate, write_pre_prepare
@@ -25,7 +25,7 @@ from agents.consensus.messages import (
 from agents.consensus.patience import Patience
 from agents.consensus.rules import is_plausible_time
 from agents.consensus.state import ReplicaState
-from agents.consensus.verify import is_signed_by_primary, is_valid_request
+from agents.consensus.verify import are_valid_requests, is_signed_by_primary, is_valid_request
 from prsm_sim.actor import Context, PeerId
 
 
@@ -95,7 +95,7 @@ class NormalCase:
         while self.queue and state.is_primary:
             # A replica that lost its store may lead a view whose start it has forgotten.
             sequence = max(self.last_sequence, log.low, log.executed) + 1
-            if sequence > log.high or sequence - log.executed > settings.in_flight_limit:
+            if sequence - log.executed > settings.in_flight_limit or sequence > log.high:
                 ctx.sometimes("consensus: primary held requests back")
                 return
             batch = self._take_batch()
@@ -154,7 +154,7 @@ class NormalCase:
             return False
         if not is_signed_by_primary(ctx, state.committee, message):
             return False
-        return all(map(is_valid_request, repeat(ctx), message.requests))
+        return are_valid_requests(ctx, message.requests)
 
     def accept(self, ctx: Context, slot: Slot, message: PrePrepare) -> None:
         """Enter a valid pre-prepare into the log and, as backup, vote for it."""

@@ -77,9 +77,7 @@ class Replica(Actor):
                 f"replica {ctx.id!r} is not in its committee ({', '.join(state.committee.members)})"
                 "; spawn it under one of these names"
             )
-        state.me = ctx.id
-        state.others = tuple(one for one in state.committee.members if one != ctx.id)
-        state.other_set = frozenset(state.others)
+        state.be(ctx.id)
         if state.settings.tentative:
             self.checkpoints.keep_initial()
         self.catch_up.start(ctx)

@@ -38,6 +38,7 @@ class ReplicaState:
         view: the view this replica is in, or moving to; `move_to` sets it.
         active: it takes part in `view`; False while it waits for the new-view message.
         primary: the primary of `view`.
+        is_primary: whether this replica leads `view`, and the view has started.
         log: slots and journal.
         stable: proof of the checkpoint at the log's low watermark; None while that is 0.
         clock_ms: the agreed time.
@@ -62,16 +63,19 @@ class ReplicaState:
         self.view_changes: dict[PeerId, ViewChange] = {}
         self.aside: dict[PeerId, deque[Vote]] = {}
 
+    def be(self, me: PeerId) -> None:
+        """Be this member of the committee."""
+        self.me = me
+        self.others = tuple(one for one in self.committee.members if one != me)
+        self.other_set = frozenset(self.others)
+        self.move_to(self.view, active=self.active)
+
     def move_to(self, view: int, *, active: bool) -> None:
         """Be in a view, or on the way to it."""
         self.view = view
         self.active = active
         self.primary: PeerId = self.committee.primary(view)
-
-    @property
-    def is_primary(self) -> bool:
-        """Whether this replica leads the current view and the view has started."""
-        return self.active and self.primary == self.me
+        self.is_primary = active and self.primary == self.me
 
     def reproposed(self, sequence: int) -> PrePrepare | None:
         """What the new-view message of the current view orders under `sequence` (section 4.4).

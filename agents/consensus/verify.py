@@ -21,16 +21,22 @@ from agents.consensus.messages import (
     view_change_content,
     vote_content,
 )
+from agents.consensus.order import claims_of
 from agents.consensus.rules import Committee, is_checkpoint, select_reproposals
 from agents.consensus.state import ReplicaState
-from prsm_sim.actor import Context, once
-
-_content_of = once(request_content)
+from prsm_sim.actor import Context
 
 
 def is_valid_request(ctx: Context, request: Request) -> bool:
     """Whether the client signed this request."""
-    return ctx.verify(request.client, _content_of(request), request.signature)
+    content = request_content(request.client, request.timestamp, request.operation)
+    return ctx.verify(request.client, content, request.signature)
+
+
+def are_valid_requests(ctx: Context, requests: tuple[Request, ...]) -> bool:
+    """Whether the client of each of these requests signed it."""
+    clients, contents, signatures = claims_of(requests)
+    return all(map(ctx.verify, clients, contents, signatures))
 
 
 def is_signed_by_primary(ctx: Context, committee: Committee, message: PrePrepare) -> bool:

@@ -64,22 +64,22 @@ class KeyValueMachine:
             self._chain = blake2b(link, digest_size=CHAIN_BYTES).digest()
             self._unchained.clear()
             self._told.append(StateReached(self.applied, self._chain.hex()))
-        values = self.values
-        match operation.split(b" "):
-            case [b"get", key]:
-                return values.get(key, b"")
-            case [b"put", key, value]:
-                before = values.get(key, b"")
-                values[key] = value
-                return before
-            case [b"append", key, value]:
-                values[key] = values.get(key, b"") + value
-                return values[key]
-            case [b"cas", key, old, new]:
-                before = values.get(key, b"")
-                if before == old:
-                    values[key] = new
-                return before
+        words, values = operation.split(b" "), self.values
+        verb, count = words[0], len(words)
+        if count == 2 and verb == b"get":
+            return values.get(words[1], b"")
+        if count == 3 and verb == b"append":
+            after = values[words[1]] = values.get(words[1], b"") + words[2]
+            return after
+        if count == 3 and verb == b"put":
+            before = values.get(words[1], b"")
+            values[words[1]] = words[2]
+            return before
+        if count == 4 and verb == b"cas":
+            before = values.get(words[1], b"")
+            if before == words[2]:
+                values[words[1]] = words[3]
+            return before
         return MALFORMED
 
     def query(self, client: PeerId, operation: bytes, now_ms: int) -> bytes | None:

@@ -55,6 +55,7 @@ class Caller(Actor):
         settings: Settings | None = None,
     ) -> None:
         self.consensus = ConsensusClient(members, retry_s, settings=settings)
+        self._has_reads = settings is not None and settings.read_only
         self.requests = requests
         self.quiet_s = quiet_s
         self.made = 0
@@ -76,7 +77,10 @@ class Caller(Actor):
     @on(Reply)
     def reply(self, ctx: Context, sender: PeerId, message: Reply) -> None:
         """Take a reply; with the result, make the next request."""
-        result = self.consensus.on_reply(ctx, sender, message)
+        consensus = self.consensus
+        if message.timestamp != consensus.awaited:
+            return  # half of all replies: those that come after enough others
+        result = consensus.on_reply(ctx, sender, message)
         if result is not None:
             ctx.emit(Returned(ctx.id, result.ticket, result.value))
             self.seen[self.key] = result.value
@@ -88,7 +92,8 @@ class Caller(Actor):
             return
         self.made += 1
         operation = self._draw(ctx)
-        ticket = self.consensus.submit(ctx, operation, read_only=is_read(operation))
+        read_only = self._has_reads and is_read(operation)
+        ticket = self.consensus.submit(ctx, operation, read_only)
         ctx.emit(Invoked(ctx.id, ticket, operation))
 
     def _draw(self, ctx: Context) -> bytes:
@@ -97,7 +102,7 @@ class Caller(Actor):
         self.key = key = self.keys[chance % len(self.keys)]
         if verb < 3:
             return b"get %s" % key
-        fresh = f"{ctx.id}.{self.made};".encode()
+        fresh = b"%s.%d;" % (ctx.id.encode(), self.made)
         if verb < 6:
             return b"put %s %s" % (key, fresh)
         if verb < 8:

@@ -123,8 +123,9 @@ class Desk:
     # Messages in anyone's name, correctly signed.
 
     def request(self, timestamp: int = 1, client: PeerId = "client") -> Request:
-        bare = Request(client, timestamp, b"operation %d" % timestamp)
-        return Request(client, timestamp, bare.operation, sign(client, request_content(bare)))
+        operation = b"operation %d" % timestamp
+        signature = sign(client, request_content(client, timestamp, operation))
+        return Request(client, timestamp, operation, signature)
 
     def pre_prepare(
         self,

@@ -270,7 +270,8 @@ def hostile(world: World, memory: Memory, sender: PeerId, kind: str, words: list
 
 
 def signed_request(request: Request, signer: PeerId) -> Request:
-    return msgspec.structs.replace(request, signature=sign(signer, request_content(request)))
+    content = request_content(request.client, request.timestamp, request.operation)
+    return msgspec.structs.replace(request, signature=sign(signer, content))
 
 
 def _request(memory: Memory, words: str, signer: PeerId | None = None) -> Request:

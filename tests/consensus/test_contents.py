@@ -37,6 +37,7 @@ from agents.consensus.messages import (
     view_change_content,
     vote_content,
 )
+from agents.consensus.order import Batch
 from prsm_sim.actor import RemoteProtocolError, UserError, encode
 from prsm_sim.store import MemoryStore
 
@@ -51,7 +52,7 @@ def test_signed_contents_are_named_by_what_they_are_so_that_none_passes_for_anot
     change = ViewChange(1, "replica-1", 4, (certificate,), b"s", proof)
     begin = NewView(1, (change,), (order,))
     for content, meant in (
-        (request_content(Request("c", 3, b"o")), ("request", "c", 3, b"o")),
+        (request_content("c", 3, b"o"), ("request", "c", 3, b"o")),
         (read_content(ReadRequest("c", 3, b"o")), ("read", "c", 3, b"o")),
         (vote_content("prepare", 1, 2, b"d"), ("prepare", 1, 2, b"d")),
         (checkpoint_content(4, b"d"), ("checkpoint", 4, b"d")),
@@ -307,7 +308,7 @@ def test_a_stable_checkpoint_replaces_all_before_it() -> None:
     desk = Desk()
     for sequence in (1, 2, 3):
         durable.write_pre_prepare(ctx, desk.pre_prepare(sequence, 1))
-        durable.write_entry(ctx, Entry(sequence, 0, ()))
+        durable.write_entry(ctx, Batch(Entry(sequence, 0, ()), b"digest"))
         durable.write_proof(ctx, desk.proof(sequence, b"d"))
         durable.write_checkpoint(ctx, desk.proof(sequence, b"d"), b"state")
     durable.discard_records(ctx, 2)

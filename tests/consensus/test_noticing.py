@@ -144,8 +144,8 @@ def test_the_primary_orders_of_each_client_the_latest_request_that_waits() -> No
     desk.hear("a", desk.request(1, "a"))
     for timestamp in (2, 4, 3):
         desk.hear("b", desk.request(timestamp, "b"))
-    bare = Request("b", 4, b"another under the same number")
-    desk.hear("b", Request("b", 4, bare.operation, sign("b", request_content(bare))))
+    another = b"another under the same number"
+    desk.hear("b", Request("b", 4, another, sign("b", request_content("b", 4, another))))
     assert desk.replica.normal.queue == {"b": desk.request(4, "b")}
     order = desk.sent(PrePrepare)[0][1]
     for backup in (1, 2):
