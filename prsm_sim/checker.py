@@ -128,7 +128,11 @@ class Agreement(Checker):
             return None
         slot, value = self._slot(fact), self._value(fact)
         self.evaluations += 1
-        first_peer, first_value = self._first.setdefault(slot, (peer, value))
+        first = self._first.get(slot)
+        if first is None:
+            self._first[slot] = (peer, value)
+            return None
+        first_peer, first_value = first
         if first_value != value:
             return f"{peer} has {value!r} in slot {slot!r} where {first_peer} has {first_value!r}"
         return None
@@ -179,9 +183,10 @@ class Order(Checker):
             return None
         self.evaluations += 1
         slot, last = self._slot(fact), self._last.get(peer, 0)
-        if slot > last + 1:
-            return f"{peer} filled slot {slot} right after slot {last}"
-        self._last[peer] = max(slot, last)
+        if slot > last:
+            if slot > last + 1:
+                return f"{peer} filled slot {slot} right after slot {last}"
+            self._last[peer] = slot
         return None
 
 

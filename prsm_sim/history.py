@@ -5,7 +5,8 @@ client that got no answer has an operation that may have taken effect or not, at
 that is why an invocation without a return stays in the history.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import count
 
 import msgspec
 
@@ -46,6 +47,7 @@ class Call(msgspec.Struct, gc=False):
         returned: position of the return; None as long as there is none.
         returned_s: when; meaningless without a return.
         result: what the client was told; meaningless without a return.
+        asked_s: when the client said last that it asks; as a rule it says so once.
     """
 
     client: PeerId
@@ -56,17 +58,28 @@ class Call(msgspec.Struct, gc=False):
     returned: int | None = None
     returned_s: Seconds = 0.0
     result: bytes = b""
+    asked_s: Seconds = 0.0
 
 
 class History:
     """The calls of all clients, and the order in which they began and ended.
 
     The order is that of the facts, not of their times: two facts at one instant have an order too.
+
+    One history may serve many: whoever needs to know what clients asked for and were told reads it,
+    instead of keeping a table of its own.
+
+    Attributes:
+        latest: of each client the call that it told of last.
+        waits_s: how long each return took since its client had said last that it asks, in the order
+            of the returns; one that is told again is among them again.
     """
 
     def __init__(self) -> None:
         self._calls: dict[tuple[PeerId, int], Call] = {}
-        self._events = 0
+        self._next_position = count(1).__next__
+        self.latest: dict[PeerId, Call] = {}
+        self.waits_s: list[Seconds] = []
 
     @classmethod
     def of(cls, facts: Iterable[Invoked | Returned]) -> "History":
@@ -87,6 +100,11 @@ class History:
         """All calls in the order of their invocation."""
         return list(self._calls.values())
 
+    @property
+    def by_request(self) -> Mapping[tuple[PeerId, int], Call]:
+        """The same by client and number."""
+        return self._calls
+
     def add(
         self, time_s: Seconds, fact: Invoked | Returned, *, forget_result: bool = False
     ) -> str | None:
@@ -104,29 +122,38 @@ class History:
             return self.invoked(time_s, fact.client, fact)
         assert isinstance(fact, Returned)
         if forget_result:
-            self._events += 1
+            self._next_position()
             return None
         return self.returned(time_s, fact.client, fact)
 
     def invoked(self, time_s: Seconds, _: PeerId, fact: Invoked) -> str | None:
         """Take in that a client asks, like `add`; whoever tells it. It may observe a run itself."""
-        client, number = key = fact.client, fact.number
-        self._events = position = self._events + 1
-        call = self._calls.get(key)
+        client, number, operation = fact.client, fact.number, fact.operation
+        position = self._next_position()
+        call = self._calls.get(key := (client, number))
         if call is None:
-            self._calls[key] = Call(client, number, fact.operation, position, time_s)
-        elif call.operation != fact.operation:
+            call = Call(client, number, operation, position, time_s, asked_s=time_s)
+            self._calls[key] = call
+        elif call.operation != operation:
             return f"{client} asked for two operations under number {number}"
+        else:
+            call.asked_s = time_s
+        self.latest[client] = call
         return None
 
     def returned(self, time_s: Seconds, _: PeerId, fact: Returned) -> str | None:
         """Take in that a client was told a result, in the same way."""
-        self._events += 1
-        call = self._calls.get((fact.client, fact.number))
-        if call is None:
-            return f"{fact.client} was told the result of operation {fact.number}, never asked for"
+        position = self._next_position()
+        call = self.latest.get(fact.client)
+        if call is None or call.number != fact.number:  # not the one that it waits for
+            call = self._calls.get((fact.client, fact.number))
+            if call is None:
+                return (
+                    f"{fact.client} was told the result of operation {fact.number}, never asked for"
+                )
         if call.returned is None:
-            call.returned, call.returned_s, call.result = self._events, time_s, fact.result
+            call.returned, call.returned_s, call.result = position, time_s, fact.result
         elif call.result != fact.result:
             return f"{fact.client} was told two results of operation {fact.number}"
+        self.waits_s.append(time_s - call.asked_s)
         return None

@@ -205,6 +205,7 @@ def _plain_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
     env, queue, draw, traffic = sim.env, sim.env.queue, sim.noise.draw, sim.traffic
     buckets, ids, push = queue.buckets, queue.ids, queue.push
     mean = sim.network.latency.mean_s
+    sent = {} if traffic is None else traffic.sent
 
     def send(ctx: SimContext, to: PeerId, message: Message) -> None:
         me = ctx.id
@@ -212,7 +213,10 @@ def _plain_send(sim: "Sim") -> Callable[[SimContext, PeerId, Message], None]:
             at = env._now
         else:
             if traffic is not None:
-                traffic[me, message.__class__] += 1
+                try:
+                    sent[me][message.__class__] += 1
+                except KeyError:  # its first
+                    traffic[me, message.__class__] += 1
             try:
                 at = env._now + mean * ctx.noise.pop()
             except IndexError:
@@ -235,6 +239,7 @@ def _plain_broadcast(sim: "Sim", to_many: Broadcast) -> Broadcast:
     env, queue, draw, traffic = sim.env, sim.env.queue, sim.noise.draw, sim.traffic
     buckets, ids, push = queue.buckets, queue.ids, queue.push
     mean = sim.network.latency.mean_s
+    sent = {} if traffic is None else traffic.sent
 
     def broadcast(ctx: SimContext, message: Message, to: tuple[PeerId, ...] | None = None) -> None:
         receivers = ctx.peers if to is None else to
@@ -243,7 +248,11 @@ def _plain_broadcast(sim: "Sim", to_many: Broadcast) -> Broadcast:
             return
         me, now = ctx.id, env._now
         if traffic is not None:
-            traffic[me, message.__class__] += len(receivers) - receivers.count(me)
+            count = len(receivers) - receivers.count(me)
+            try:
+                sent[me][message.__class__] += count
+            except KeyError:
+                traffic[me, message.__class__] += count
         for name in receivers:
             if name == me:
                 continue

@@ -6,18 +6,51 @@ no traffic. Nothing is counted unless a scenario asks for it (`World.count_traff
 broadcast is counted by one addition (in `prsm_sim.links`, like a message over a plain link).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from prsm_sim.actor.types import Message, PeerId
-from prsm_sim.counts import Counts
 
 if TYPE_CHECKING:
     from prsm_sim.process import SimContext
 
-Traffic: TypeAlias = Counts[tuple[PeerId, type[Message]]]
-"""Messages sent, by sender and type."""
+Key: TypeAlias = tuple[PeerId, type[Message]]
+
+
+class Traffic(MutableMapping[Key, int]):
+    """Messages sent, by sender and type; 0 of what was never sent.
+
+    Args:
+        counts: to begin with.
+
+    Attributes:
+        sent: of each sender, how many it has sent of each type. A table of its own for each costs
+            a third of one that pairs are looked up in; who counts much adds to it directly.
+    """
+
+    def __init__(self, counts: Mapping[Key, int] | None = None) -> None:
+        self.sent: dict[PeerId, dict[type[Message], int]] = {}
+        self.update(counts or {})
+
+    def __getitem__(self, key: Key) -> int:
+        sender, kind = key
+        return self.sent.get(sender, {}).get(kind, 0)
+
+    def __setitem__(self, key: Key, count: int) -> None:
+        sender, kind = key
+        self.sent.setdefault(sender, {})[kind] = count
+
+    def __delitem__(self, key: Key) -> None:
+        sender, kind = key
+        del self.sent[sender][kind]
+
+    def __iter__(self) -> Iterator[Key]:
+        return ((sender, kind) for sender, counts in self.sent.items() for kind in counts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.sent.values()))
+
 
 Ear = Callable[["SimContext", PeerId, Message], None]
 """Hears who sends what to whom, before it is sent."""
@@ -33,9 +66,15 @@ def counted(traffic: Traffic, send: Send) -> Send:
         send: the method as it is.
     """
 
+    sent = traffic.sent
+
     def counted_send(ctx: "SimContext", to: PeerId, message: Message) -> None:
-        if to != ctx.id:
-            traffic[ctx.id, message.__class__] += 1
+        me = ctx.id
+        if to != me:
+            try:
+                sent[me][message.__class__] += 1
+            except KeyError:  # its first
+                traffic[me, message.__class__] += 1
         send(ctx, to, message)
 
     return counted_send

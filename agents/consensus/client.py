@@ -148,7 +148,10 @@ class ConsensusClient:
         """
         if not self.committee.is_result(len(same)):
             return False
-        tentative = [one.view for one in same if one.tentative]
+        tentative: list[int] = []
+        for one in same:
+            if one.tentative:
+                tentative.append(one.view)
         final = len(same) - len(tentative)
         if not self._has_reads and (not tentative or self.committee.is_result(final)):
             return True
@@ -201,8 +204,10 @@ class ConsensusClient:
 def _most_common_view(replies: list[Reply]) -> int:
     """The view most of the replicas are in, the later one on a tie; only a hint whom to ask."""
     first = replies[0].view
-    views = [reply.view for reply in replies]
-    if views.count(first) == len(views):
+    for reply in replies:
+        if reply.view != first:
+            break
+    else:
         return first
-    counts = Counter(views)
+    counts = Counter(reply.view for reply in replies)
     return max(counts, key=lambda view: (counts[view], view))

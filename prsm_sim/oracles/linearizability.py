@@ -96,6 +96,8 @@ class Linearizable(Checker):
         bound: give up after so many configurations beyond one an operation.
         trusted: whether a client's word counts. What another one was told does not count, but what
             it asked for may take effect.
+        history: is filled with what clients tell, so that others can read it meanwhile; by default
+            a new one.
         name: how the verdict is called.
     """
 
@@ -107,11 +109,12 @@ class Linearizable(Checker):
         *,
         bound: int = BOUND,
         trusted: Callable[[PeerId], bool] = everyone,
+        history: History | None = None,
         name: str = "linearizability",
     ) -> None:
         super().__init__()
         self.name = name
-        self.history = History()
+        self.history = History() if history is None else history
         self._model = model
         self._bound = bound
         self._trusted = trusted
@@ -155,7 +158,10 @@ def _parts(model: Model[S], calls: Sequence[Call]) -> list[tuple[Hashable, Part[
     pending: dict[Hashable, list[Call]] = {}
     for key, call in zip(keys, calls, strict=True):
         of_state = returned if call.returned is not None else pending
-        of_state.setdefault(key, []).append(call)
+        if key in of_state:
+            of_state[key].append(call)
+        else:
+            of_state[key] = [call]
     return [(key, Part(model, part, pending.get(key, ()))) for key, part in returned.items()]
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from prsm_sim.actor.types import Fact, PeerId, Seconds
 from prsm_sim.checker import Checker, F, Observe, everyone
-from prsm_sim.history import Invoked, Returned
+from prsm_sim.history import Call, History, Invoked, Returned
 
 A = TypeVar("A", bound=Fact)
 R = TypeVar("R", bound=Fact)
@@ -37,7 +37,13 @@ class Recovers(Checker):
         progress: a type of fact and what it decides: of these, so many new ones must be decided by
             trusted peers between the healing and the bound. Use it where work is left by then.
         trusted: whether the word of a peer or client counts.
+        history: what clients ask and are told, taken down by another checker, such as
+            `Linearizable`, in which everyone is trusted. It is read at the end and no fact is
+            heard, so it goes with none of the four arguments above.
         name: how the verdict is called.
+
+    Raises:
+        ValueError: a history, and something to hear besides.
     """
 
     def __init__(
@@ -49,10 +55,15 @@ class Recovers(Checker):
         answered: tuple[type[R], Callable[[R], Hashable]] | None = None,
         progress: tuple[type[P], Callable[[P], Hashable | None], int] | None = None,
         trusted: Callable[[PeerId], bool] = everyone,
+        history: History | None = None,
         name: str = "recovery",
     ) -> None:
         super().__init__()
+        heard = (asked, answered, progress)
+        if history is not None and (heard != (None, None, None) or trusted is not everyone):
+            raise ValueError("Recovers reads a history, or hears facts of its own: leave one out")
         self.name = name
+        self._history = history
         self._within_s, self._after_s, self._trusted = within_s, after, trusted
         self._asked_type: type[Fact] = Invoked
         self._answered_type: type[Fact] = Returned
@@ -72,6 +83,8 @@ class Recovers(Checker):
         self._open: dict[Hashable, tuple[PeerId, Seconds]] = {}
         self._late: dict[Hashable, tuple[PeerId, Seconds, Seconds]] = {}
         self._closed: set[Hashable] = set()
+        self._read = 0
+        """How many answered calls were read in a history."""
         self._after_heal = 0
         self._slowest_s: Seconds = 0.0
         self._before_heal: set[Hashable] = set()
@@ -93,6 +106,8 @@ class Recovers(Checker):
 
     def observers(self) -> Mapping[type[Fact], Observe]:
         """Where every client's word counts, questions and answers are noted without detours."""
+        if self._history is not None:
+            return {}
         if self._trusted is not everyone or self._progress_type is not None:
             return super().observers()
         return {self._answered_type: self._on_answered, self._asked_type: self._on_asked}
@@ -129,12 +144,15 @@ class Recovers(Checker):
 
     def finish(self, time_s: Seconds) -> str | None:
         """Name the first operation without an answer in time."""
+        if self._history is not None:
+            self._read_calls(self._history.calls)
         stuck = {
             key: (peer, since_s, None)
             for key, (peer, since_s) in self._open.items()
             if self._due_s(since_s) <= time_s
         }
-        self.evaluations = len(self._closed) + len(stuck)
+        answered = len(self._closed) + self._read
+        self.evaluations = answered + len(stuck)
         overdue = {**self._late, **stuck}
         if overdue:
             return self._overdue(overdue)
@@ -147,10 +165,36 @@ class Recovers(Checker):
                 )
         if self.evaluations:
             self.doubt = ""
-            self.note = f"{len(self._closed)} answered, {self._after_heal} of them after the heal"
+            self.note = f"{answered} answered, {self._after_heal} of them after the heal"
             if self._after_heal:
                 self.note += f", in {self._slowest_s:.3f} s of {self._within_s:g} s at most"
         return None
+
+    def _read_calls(self, calls: Sequence[Call]) -> None:
+        """Take in a whole history, with the same outcome as call by call while it happened."""
+        after_s, within_s = self._after_s, self._within_s
+        late: list[Call] = []
+        answered = after_heal = 0
+        slowest_s = 0.0
+        for call in calls:
+            if call.returned is None:
+                self._open[call.client, call.number] = (call.client, call.invoked_s)
+                continue
+            answered += 1
+            since_s, answered_s = call.invoked_s, call.returned_s
+            counted_from_s = since_s if since_s > after_s else after_s
+            if answered_s >= after_s:
+                after_heal += 1
+                took_s = answered_s - counted_from_s
+                if took_s > slowest_s:
+                    slowest_s = took_s
+            if answered_s > counted_from_s + within_s:
+                late.append(call)
+        self._read, self._after_heal, self._slowest_s = answered, after_heal, slowest_s
+        # Of those asked for at one instant the first to be answered is named.
+        for call in sorted(late, key=attrgetter("returned")):
+            since_s, answered_s = call.invoked_s, call.returned_s
+            self._late[call.client, call.number] = (call.client, since_s, answered_s)
 
     def _overdue(self, overdue: dict[Hashable, tuple[PeerId, Seconds, Seconds | None]]) -> str:
         key = min(overdue, key=lambda one: overdue[one][1])

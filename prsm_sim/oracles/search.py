@@ -46,7 +46,9 @@ class Part(Generic[S]):
         self.model = model
         self.returned = tuple(returned)
         self.pending = tuple(pending)
-        self.ends = tuple([end_of(call) for call in self.returned])
+        ends = [end for call in self.returned if (end := call.returned) is not None]
+        assert len(ends) == len(self.returned)
+        self.ends = tuple(ends)
 
     @cached_property
     def is_read(self) -> tuple[bool, ...]:
@@ -131,48 +133,71 @@ def search(
 def is_explained_by_returns(part: Part[S], patience: int) -> bool:
     """Whether an order is found by taking, of what may come next, what returned first.
 
-    Where that gets stuck it goes back to the last choice that it had. What answers rightly and
-    changes nothing is no choice: it can as well be taken at once. False says nothing: the calls may
-    be explained otherwise.
+    What returned first of all that remains may always come next. Where it answers wrongly, the next
+    best is taken; where that gets stuck it goes back to the last choice that it had. What answers
+    rightly and changes nothing is no choice: it can as well be taken at once. False says nothing:
+    the calls may be explained otherwise.
 
     Args:
         part: the calls.
         patience: go back so often at most, and no more often than there are calls.
     """
-    returned, ends, step = part.returned, part.ends, part.model.step
-    begins = [call.invoked for call in returned]
+    returned, step = part.returned, part.model.step
     total = len(returned)
     patience = min(patience, total)
-    choices: list[tuple[int, int, S, list[tuple[int, int]]]] = []
-    low, ahead, _, state = part.start
-    while low < total:
-        following = low + 1
-        if not ahead and (following == total or begins[following] > ends[low]):
-            call = returned[low]  # nothing overlaps it
-            after, result = step(state, call.operation)
-            if result == call.result:
-                state, low = after, following
-                continue
-            candidates: list[tuple[int, int]] = []
-        else:
-            candidates = _candidates(part, low, ahead)[0]
-            candidates.reverse()
+    by_return = sorted(range(total), key=part.ends.__getitem__)
+    is_done = bytearray(total)
+    place, state = 0, part.model.initial
+    # What was put in order: its number; the place in `by_return` of the first that remained then,
+    # the state before it, and what else could have been taken (None: not yet looked up).
+    taken: list[tuple[int, int, S, list[int] | None]] = []
+    while True:
+        while place < total and is_done[by_return[place]]:
+            place += 1
+        if place == total:
+            return True
+        number, others = by_return[place], None
         while True:
-            if not candidates:
-                patience -= 1
-                if not choices or patience < 0:
-                    return False
-                low, ahead, state, candidates = choices.pop()
-                continue
-            number = candidates.pop()[1]
             call = returned[number]
             after, result = step(state, call.operation)
             if result == call.result:
                 break
-        if candidates and after != state:
-            choices.append((low, ahead, state, candidates))
-        low, ahead, _, state = _ordered(low, ahead, number, 0, after)
-    return True
+            if others is None:
+                others = _others(part, by_return[place], is_done)
+            if not others:
+                patience -= 1
+                if patience < 0:
+                    return False
+                while not others:
+                    if not taken:
+                        return False
+                    after = state
+                    number, place, state, others = taken.pop()
+                    is_done[number] = 0
+                    if after == state:
+                        others = []
+                    elif others is None:
+                        others = _others(part, number, is_done)
+            number = others.pop()
+        taken.append((number, place, state, others))
+        is_done[number] = 1
+        state = after
+
+
+def _others(part: Part[S], first: int, is_done: bytearray) -> list[int]:
+    """What may come next instead of `first`, which returned first of what remains.
+
+    In the order of return, backwards, so that the best is popped first.
+    """
+    limit, returned = part.ends[first], part.returned
+    number = is_done.find(0)
+    others: list[int] = []
+    while number < len(returned) and returned[number].invoked < limit:
+        if not is_done[number] and number != first:
+            others.append(number)
+        number += 1
+    others.sort(key=part.ends.__getitem__, reverse=True)
+    return others
 
 
 def _following(

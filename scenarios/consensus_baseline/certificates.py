@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Mapping
 
 from agents.consensus.client import ConsensusClient
 from agents.consensus.facts import CheckpointStable, Executed, ReplyAccepted, ViewChanged
-from agents.consensus.log import Slot
 from agents.consensus.messages import NULL_DIGEST, Certificate, ViewChange, batch_digest
 from agents.consensus.replica import Replica
 from prsm_sim.actor import Fact, PeerId, Seconds
@@ -61,49 +60,54 @@ class Certified(Checker):
 
     def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
         """Look at what a peer has in hand for what it has just done."""
-        if isinstance(fact, ReplyAccepted):
-            return self._on_accepted(time_s, peer, fact)
+        return self.observers()[type(fact)](time_s, peer, fact)
+
+    def observers(self) -> Mapping[type[Fact], Observe]:
+        """One for each type."""
+        return {
+            Executed: self._on_executed,
+            ViewChanged: self._on_certified,
+            CheckpointStable: self._on_certified,
+            ReplyAccepted: self._on_accepted,
+        }
+
+    def _on_certified(self, _: Seconds, peer: PeerId, fact: Fact) -> str | None:
         if not self._honest(peer):
             return None
         self.evaluations += 1
         replica = self._replicas.get(peer)
-        wrong = None if replica is None else self._of_replica(replica, fact)
-        return None if wrong is None else f"{peer}: {wrong}"
-
-    def observers(self) -> Mapping[type[Fact], Observe]:
-        """A client's results are looked at directly."""
-        return {**super().observers(), ReplyAccepted: self._on_accepted}
-
-    def _on_accepted(self, _: Seconds, peer: PeerId, fact: ReplyAccepted) -> str | None:
-        if not self._honest(peer):
+        if replica is None:
             return None
-        self.evaluations += 1
-        client = self._clients.get(peer)
-        wrong = None if client is None else self._result(client, fact)
+        if isinstance(fact, ViewChanged):
+            wrong = self._view(replica, fact.view)
+        else:
+            assert isinstance(fact, CheckpointStable)
+            wrong = self._stable(replica, fact)
         return None if wrong is None else f"{peer}: {wrong}"
-
-    def _of_replica(self, replica: Replica, fact: Fact) -> str | None:
-        if type(fact) is Executed:
-            slot = replica.state.log.slots.get(fact.sequence)
-            # What was learned from others that have executed it has no commits of its own.
-            return None if slot is None or not slot.committed else self._commits(slot, fact)
-        if type(fact) is ViewChanged:
-            return self._view(replica, fact.view)
-        assert isinstance(fact, CheckpointStable)
-        return self._stable(replica, fact)
 
     # Section 4.2: a batch is executed by a quorum of commits of one view.
 
-    def _commits(self, slot: Slot, fact: Executed) -> str | None:
-        digest, view = slot.digest, slot.view
+    def _on_executed(self, _: Seconds, peer: PeerId, fact: Executed) -> str | None:
+        if not self._honest(peer):
+            return None
+        self.evaluations += 1
+        replica = self._replicas.get(peer)
+        if replica is None:
+            return None
+        sequence = fact.sequence
+        slot = replica.state.log.slots.get(sequence)
+        if slot is None or not slot.committed:
+            return None  # learned from others that have executed it, without commits of its own
+        digest, view, commits = slot.digest, slot.view, slot.commits
         matching = 0
-        for vote in slot.commits.values():
-            if vote.digest == digest and vote.view == view and vote.sequence == fact.sequence:
+        for vote in commits.values():
+            if vote.digest == digest and vote.view == view and vote.sequence == sequence:
                 matching += 1
-        if matching < self._quorum or not self._member_set.issuperset(slot.commits):
-            return f"slot {fact.sequence} committed in view {view} by {matching} commits"
+        if matching < self._quorum or not self._member_set.issuperset(commits):
+            return f"{peer}: slot {sequence} committed in view {view} by {matching} commits"
         if digest.hex() != fact.digest:
-            return f"slot {fact.sequence} committed {digest.hex()[:8]}, executed {fact.digest[:8]}"
+            said = f"committed {digest.hex()[:8]}, executed {fact.digest[:8]}"
+            return f"{peer}: slot {sequence} {said}"
         return None
 
     # Section 4.4: a view begins with view-changes of a quorum, and with what these demand.
@@ -176,18 +180,24 @@ class Certified(Checker):
 
     # Section 4.1: a result is what f + 1 replicas say; 5.1: or a quorum, if it is not final yet.
 
-    def _result(self, client: ConsensusClient, fact: ReplyAccepted) -> str | None:
-        same, plain = [], 0
+    def _on_accepted(self, _: Seconds, peer: PeerId, fact: ReplyAccepted) -> str | None:
+        if not self._honest(peer):
+            return None
+        self.evaluations += 1
+        client = self._clients.get(peer)
+        if client is None:
+            return None
+        result, final = fact.result, 0
         for one in client.replies.values():
-            if one.result == fact.result:
-                same.append(one)
-                plain += not one.tentative
-        if plain > self._faulty and not self._reads_unordered:
+            if one.result == result and not one.tentative:
+                final += 1
+        if final > self._faulty and not self._reads_unordered:
             return None
+        same = [one for one in client.replies.values() if one.result == result]
         views = Counter(one.view for one in same if one.tentative)
-        if plain + max(views.values(), default=0) >= self._quorum:
+        if final + max(views.values(), default=0) >= self._quorum:
             return None
-        return f"the result of request {fact.timestamp} rests on {len(same)} replies"
+        return f"{peer}: the result of request {fact.timestamp} rests on {len(same)} replies"
 
     def _is_quorum(self, names: Iterable[PeerId]) -> bool:
         """Whether these are a quorum of distinct members, and none is named twice."""

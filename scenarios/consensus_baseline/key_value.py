@@ -48,8 +48,9 @@ class KeyValueMachine:
 
     def __init__(self, told_every: int = 4) -> None:
         self.values: dict[bytes, bytes] = {}
-        self.applied = 0
         self.told_every = told_every
+        self._linked = 0
+        """How many operations the chain covers."""
         self._chain = b""
         self._unchained: list[bytes] = []
         """What was applied since the chain's last link."""
@@ -57,13 +58,10 @@ class KeyValueMachine:
 
     def apply(self, sequence: int, client: PeerId, operation: bytes, now_ms: int) -> bytes:
         """Apply one operation and return its result; bytes that mean nothing are refused."""
-        self.applied += 1
-        self._unchained.append(operation)
-        if self.applied % self.told_every == 0:
-            link = encode((self._chain, self._unchained))
-            self._chain = blake2b(link, digest_size=CHAIN_BYTES).digest()
-            self._unchained.clear()
-            self._told.append(StateReached(self.applied, self._chain.hex()))
+        unchained = self._unchained
+        unchained.append(operation)
+        if len(unchained) >= self.told_every:
+            self._link()
         words, values = operation.split(b" "), self.values
         verb, count = words[0], len(words)
         if count == 2 and verb == b"get":
@@ -81,6 +79,19 @@ class KeyValueMachine:
                 values[words[1]] = words[3]
             return before
         return MALFORMED
+
+    def _link(self) -> None:
+        """Lengthen the chain by what is not in it yet, and tell how far it came."""
+        self._linked += len(self._unchained)
+        link = encode((self._chain, self._unchained))
+        self._chain = blake2b(link, digest_size=CHAIN_BYTES).digest()
+        self._unchained.clear()
+        self._told.append(StateReached(self._linked, self._chain.hex()))
+
+    @property
+    def applied(self) -> int:
+        """How many operations there were."""
+        return self._linked + len(self._unchained)
 
     def query(self, client: PeerId, operation: bytes, now_ms: int) -> bytes | None:
         """What `apply` would return, or None if the operation may change something."""
@@ -100,9 +111,10 @@ class KeyValueMachine:
 
     def restore(self, state: bytes) -> None:
         """Become the state that `snapshot` returned."""
-        self.applied, self._chain, self._unchained, items = decode(
+        applied, self._chain, self._unchained, items = decode(
             state, tuple[int, bytes, list[bytes], list[tuple[bytes, bytes]]]
         )
+        self._linked = applied - len(self._unchained)
         self.values = dict(items)
         self._told.clear()
 

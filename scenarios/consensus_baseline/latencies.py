@@ -5,80 +5,116 @@ runs from the same instant to the moment at which a replica has the request comm
 before it being executed, executes it; there is one for each honest replica and request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from agents.consensus.facts import Executed
 from prsm_sim.actor import Fact, PeerId, Seconds
-from prsm_sim.history import Invoked, Returned
+from prsm_sim.history import Call, History, Invoked, Returned
 from prsm_sim.world import World
+from scenarios.consensus_baseline.executions import Batch, Executions, RequestId
 
-Batch = tuple[tuple[tuple[PeerId, int], ...], list[Seconds]]
-"""Requests that were executed together, and when, once for each replica."""
+
+class Commits(NamedTuple):
+    """The commit latencies of a run, in the order in which requests were first executed.
+
+    Attributes:
+        latencies_s: request by request, one a replica that executed it; shape (sum of `sizes`,).
+        sizes: how many each request has, at least one; shape (requests,).
+        requests: how many different requests some honest replica has executed.
+    """
+
+    latencies_s: npt.NDArray[np.float64]
+    sizes: npt.NDArray[np.int64]
+    requests: int
 
 
 class Latencies:
-    """Collects the latencies of a run while it goes on.
+    """The latencies of a run.
 
     Args:
-        world: what to watch.
-        honest: whether a replica's facts count.
+        history: what clients asked for and were told.
+        executions: what honest replicas executed.
     """
 
-    def __init__(self, world: World, honest: Callable[[PeerId], bool]) -> None:
-        self._honest = honest
-        self._sent_s: dict[tuple[PeerId, int], Seconds] = {}
-        self._batches: list[Batch] = []
-        """What was executed and when by whoever did, in the order of first execution."""
-        self._under: dict[int, list[Batch]] = {}
-        """The same by sequence number: one batch each, unless replicas disagree."""
-        self.client_s: list[Seconds] = []
+    def __init__(self, history: History, executions: Executions) -> None:
+        self._history = history
+        self._executions = executions
+
+    @classmethod
+    def of(cls, world: World, honest: Callable[[PeerId], bool]) -> "Latencies":
+        """Watch a world that nobody else takes down.
+
+        Args:
+            world: what to watch.
+            honest: whether a replica's facts count.
+        """
+        history, executions = History(), Executions()
+
+        def told(time_s: Seconds, _: PeerId, fact: Fact) -> None:
+            assert isinstance(fact, Invoked | Returned)
+            history.add(time_s, fact)
+
+        def executed(time_s: Seconds, peer: PeerId, fact: Fact) -> None:
+            assert isinstance(fact, Executed)
+            if honest(peer):
+                executions.add(time_s, fact)
+
+        world.observe(Invoked, told)
+        world.observe(Executed, executed)
+        world.observe(Returned, told)
+        return cls(history, executions)
+
+    @property
+    def client_s(self) -> Sequence[Seconds]:
         """One a request that got its result, in the order of completion."""
-        world.observe(Invoked, self._on_invoked)
-        world.observe(Executed, self._on_executed)
-        world.observe(Returned, self._on_returned)
+        return self._history.waits_s
 
     @property
     def commit_s(self) -> list[list[Seconds]]:
         """Of each request that was committed, in the order of its first commit, one a replica."""
-        sent_s = self._sent_s.get
-        return [
-            [at - since for at in times]
-            for request, times in self._executed_s().items()
-            if (since := sent_s(request)) is not None
-        ]
+        latencies_s, sizes, _ = self.commits()
+        ends = np.cumsum(sizes).tolist()
+        values = latencies_s.tolist()
+        return [values[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
-    @property
-    def committed(self) -> int:
-        """How many different requests some honest replica has executed."""
-        return len({request for requests, _ in self._batches for request in requests})
+    def commits(self) -> Commits:
+        """All commit latencies so far."""
+        batches, asked = self._executions.batches, self._history.by_request
+        requests = list(chain.from_iterable([batch.requests for batch in batches]))
+        distinct = set(requests)
+        if len(distinct) < len(requests) or not distinct <= asked.keys():
+            return _one_by_one(batches, asked)
+        asked_s = np.array([asked[request].asked_s for request in requests], np.float64)
+        # Of each batch how many times it has, and where they begin in the list of all times.
+        times_s = np.array(list(chain.from_iterable([batch.times_s for batch in batches])))
+        counts = np.array([len(batch.times_s) for batch in batches], np.int64)
+        begins = np.cumsum(counts) - counts
+        # The same of each request, and from there of each request and replica.
+        members = np.array([len(batch.requests) for batch in batches], np.int64)
+        sizes, begins = np.repeat(counts, members), np.repeat(begins, members)
+        begins -= np.cumsum(sizes) - sizes
+        places = np.arange(sizes.sum()) + np.repeat(begins, sizes)
+        return Commits(times_s[places] - np.repeat(asked_s, sizes), sizes, len(requests))
 
-    def _executed_s(self) -> dict[tuple[PeerId, int], list[Seconds]]:
-        """Of each request when it was executed, in the order of first execution."""
-        executed_s: dict[tuple[PeerId, int], list[Seconds]] = {}
-        for requests, times in self._batches:
-            for request in requests:
-                if request in executed_s:  # in two batches
-                    executed_s[request] = sorted([*executed_s[request], *times])
-                else:
-                    executed_s[request] = times
-        return executed_s
 
-    def _on_invoked(self, time_s: Seconds, _: PeerId, fact: Fact) -> None:
-        assert isinstance(fact, Invoked)
-        self._sent_s[fact.client, fact.number] = time_s
-
-    def _on_executed(self, time_s: Seconds, peer: PeerId, fact: Fact) -> None:
-        assert isinstance(fact, Executed)
-        if self._honest(peer):
-            under = self._under.setdefault(fact.sequence, [])
-            for requests, times in under:
-                if requests == fact.requests:
-                    times.append(time_s)
-                    return
-            batch = fact.requests, [time_s]
-            under.append(batch)
-            self._batches.append(batch)
-
-    def _on_returned(self, time_s: Seconds, _: PeerId, fact: Fact) -> None:
-        assert isinstance(fact, Returned)
-        self.client_s.append(time_s - self._sent_s[fact.client, fact.number])
+def _one_by_one(batches: Sequence[Batch], asked: Mapping[RequestId, Call]) -> Commits:
+    """The same where a request is in two batches, or was never asked for."""
+    executed_s: dict[RequestId, list[Seconds]] = {}
+    for batch in batches:
+        for request in batch.requests:
+            if request in executed_s:
+                executed_s[request] = sorted([*executed_s[request], *batch.times_s])
+            else:
+                executed_s[request] = batch.times_s
+    groups = [
+        [at_s - asked[request].asked_s for at_s in times_s]
+        for request, times_s in executed_s.items()
+        if request in asked
+    ]
+    latencies_s = np.array(list(chain.from_iterable(groups)), np.float64)
+    return Commits(latencies_s, np.array(list(map(len, groups)), np.int64), len(executed_s))

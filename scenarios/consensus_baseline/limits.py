@@ -53,7 +53,8 @@ class NoStarvation(Checker):
     the requests made after it, by all that do not wait.
 
     Args:
-        after: tells from when on the network is whole and every peer up that comes back, s.
+        after: tells from when on the network is whole and every peer up that comes back, s; it is
+            asked once, with the first request.
         most: so many requests of others may be made and served before an older one.
     """
 
@@ -64,8 +65,11 @@ class NoStarvation(Checker):
     def __init__(self, after: Callable[[], Seconds], most: int) -> None:
         super().__init__()
         self._after = after
+        self._after_s: Seconds | None = None
         self._most = most
         self._made = 0
+        self._fine_until = most
+        """While no more requests than this were made, none can have been overtaken too often."""
         self._waiting: dict[PeerId, int] = {}
         """Of each client that waits, how many requests were made before its own; in this order."""
 
@@ -81,25 +85,44 @@ class NoStarvation(Checker):
         return {Invoked: self._on_invoked, Returned: self._on_returned}
 
     def _on_invoked(self, time_s: Seconds, _: PeerId, fact: Invoked) -> str | None:
-        if time_s >= self._after():
-            client = fact.client
-            self._waiting.pop(client, None)
-            self._waiting[client] = self._made
+        if self._after_s is None:
+            self._after_s = self._after()
+        if time_s >= self._after_s:
+            client, waiting = fact.client, self._waiting
+            if client in waiting:
+                del waiting[client]
+            waiting[client] = self._made
             self._made += 1
         return None
 
     def _on_returned(self, time_s: Seconds, _: PeerId, fact: Returned) -> str | None:
-        if time_s < self._after():
+        if self._after_s is None:
+            self._after_s = self._after()
+        if time_s < self._after_s:
             return None
         self.judges = True
         self.evaluations += 1
         waiting = self._waiting
-        if waiting.pop(fact.client, None) is None or not waiting:
+        if fact.client not in waiting:
+            return None
+        del waiting[fact.client]
+        return None if self._made <= self._fine_until else self._judge()
+
+    def _judge(self) -> str | None:
+        """Count by how many the oldest request that waits was overtaken.
+
+        All but those that wait of the requests made after it, so never more than were made after
+        it; and no older one comes to wait. That says until when this need not be counted again.
+        """
+        waiting = self._waiting
+        if not waiting:
+            self._fine_until = self._made + self._most
             return None
         oldest = next(iter(waiting))
         overtaken = self._made - waiting[oldest] - len(waiting)
         if overtaken > self._most:
             return f"{oldest} waits while {overtaken} later requests are served"
+        self._fine_until = waiting[oldest] + self._most
         return None
 
 

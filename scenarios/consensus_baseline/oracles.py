@@ -6,7 +6,6 @@ linearizable; checkpoints of one sequence number are one state. Liveness: every 
 result within a bound after the faults are over, and all are served before the run ends.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
@@ -14,8 +13,14 @@ from typing import Any
 from agents.consensus.facts import CheckpointTaken, ConflictingMessages, Executed, StateTransferred
 from prsm_sim.actor import Fact, PeerId, Seconds
 from prsm_sim.checker import Agreement, Checker, Observe, Order
-from prsm_sim.history import Invoked, Returned
+from prsm_sim.history import History, Invoked, Returned
 from prsm_sim.oracles import Linearizable, Recovers
+from scenarios.consensus_baseline.executions import (
+    ExecutedOnce,
+    Executions,
+    Slots,
+    request_text,
+)
 from scenarios.consensus_baseline.key_value import StateReached, StoreModel, is_read
 from scenarios.consensus_baseline.limits import BoundedLog, NoStarvation
 from scenarios.consensus_baseline.parameters import ConsensusBaselineParameters
@@ -23,8 +28,6 @@ from scenarios.consensus_baseline.parameters import ConsensusBaselineParameters
 Honest = Callable[[PeerId], bool]
 SEQUENCE: Callable[[Any], int] = attrgetter("sequence")
 DIGEST: Callable[[Any], str] = attrgetter("digest")
-Slots = dict[tuple[PeerId, int], int]
-"""The sequence number under which honest replicas executed a request (client, timestamp)."""
 
 
 def oracles(
@@ -32,6 +35,8 @@ def oracles(
     parameters: ConsensusBaselineParameters,
     slots_open: Callable[[PeerId], tuple[int, int]],
     whole_after: Callable[[], Seconds],
+    history: History,
+    executions: Executions,
 ) -> tuple[Checker, ...]:
     """The checkers of a run.
 
@@ -40,6 +45,8 @@ def oracles(
         parameters: of the run.
         slots_open: how many slots a replica's log has now, and how many it may have.
         whole_after: when the last scheduled fault is over that is no lie, s.
+        history: is filled with what clients tell.
+        executions: is filled with what honest replicas execute.
     """
     p = parameters
     slots: Slots = {}
@@ -51,10 +58,10 @@ def oracles(
         NobodyFramed(honest),
         BoundedLog(honest, slots_open),
         NoStarvation(whole_after, p.most_overtaking),
-        ExecutedOnce(honest, slots),
+        ExecutedOnce(honest, slots, history, executions),
         ExecutedBeforeTold(slots, tentative=p.tentative, unordered_reads=p.read_only),
-        Linearizable(StoreModel()),
-        Recovers((p.due_s - p.heal_s) / 2, after=p.heal_s),
+        Linearizable(StoreModel(), history=history),
+        Recovers((p.due_s - p.heal_s) / 2, after=p.heal_s, history=history),
         Answered(p.requests, p.due_s),
     )
 
@@ -68,67 +75,6 @@ def ordered_execution(honest: Honest) -> Checker:
     """Replicas execute 1, 2, 3, … without a gap, but for what a transferred state contains."""
     taken_over = StateTransferred, SEQUENCE
     return Order(Executed, SEQUENCE, honest, taken_over=taken_over)
-
-
-def _text(request: tuple[PeerId, int]) -> str:
-    return f"request {request[1]} of {request[0]}"
-
-
-class ExecutedOnce(Checker):
-    """Honest replicas execute what was asked for, each request under one sequence number, once.
-
-    A replica that forgot its state executes again what it had executed, under the same numbers.
-
-    Args:
-        honest: whether a replica counts.
-        slots: is filled with what was executed where.
-    """
-
-    name = "integrity"
-    facts = (Executed, Invoked)
-
-    def __init__(self, honest: Honest, slots: Slots) -> None:
-        super().__init__()
-        self._honest = honest
-        self._slots = slots
-        self._asked: dict[PeerId, int] = {}
-        self._sound: dict[int, tuple[tuple[PeerId, int], ...]] = {}
-        """Of each sequence number the requests last executed under it."""
-
-    def observe(self, time_s: Seconds, peer: PeerId, fact: Fact) -> str | None:
-        """Judge an execution, or note what a client has asked for."""
-        if isinstance(fact, Executed):
-            return self._on_executed(time_s, peer, fact)
-        assert isinstance(fact, Invoked)
-        self._on_invoked(time_s, peer, fact)
-        return None
-
-    def observers(self) -> Mapping[type[Fact], Observe]:
-        """One for each type."""
-        return {Executed: self._on_executed, Invoked: self._on_invoked}
-
-    def _on_invoked(self, _time_s: Seconds, _peer: PeerId, fact: Invoked) -> None:
-        self._asked[fact.client] = fact.number  # numbers ascend
-
-    def _on_executed(self, _: Seconds, peer: PeerId, fact: Executed) -> str | None:
-        if not self._honest(peer):
-            return None
-        sequence, slots, asked = fact.sequence, self._slots, self._asked
-        self.evaluations += len(fact.requests)
-        if self._sound.get(sequence) == fact.requests:
-            return None  # what was right of one replica is right of the next
-        for request in fact.requests:
-            slot = slots.setdefault(request, sequence)
-            if slot != sequence:
-                return f"{_text(request)} has slot {slot}; {peer} put it in {sequence} too"
-            client, number = request
-            if number > asked.get(client, 0):
-                return f"{peer} executed {_text(request)}, which it had not made"
-        if len(set(fact.requests)) < len(fact.requests):
-            twice = Counter(fact.requests).most_common(1)[0][0]
-            return f"{peer} executed {_text(twice)} again in slot {sequence}"
-        self._sound[sequence] = fact.requests
-        return None
 
 
 class ExecutedBeforeTold(Checker):
@@ -193,7 +139,7 @@ class ExecutedBeforeTold(Checker):
                 continue
             if newest.get(client, 0) > number:
                 return f"{client} was told the result of request {number}, which none ever executed"
-            self.doubt = f"{_text(request)} was told tentatively, and is not final"
+            self.doubt = f"{request_text(request)} was told tentatively, and is not final"
         return None
 
 

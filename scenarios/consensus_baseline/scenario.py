@@ -7,6 +7,7 @@ five), which is what `prsm validate consensus` compares it with. The same scenar
 on top, is what a fuzzer strikes.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 from agents.consensus.byzantine import Equivocator, resign
@@ -18,11 +19,14 @@ from agents.consensus.settings import Settings
 from prsm_sim.actor import Actor, Fact, PeerId, Seconds
 from prsm_sim.exposure import Exposure
 from prsm_sim.faults import Byzantine, Crash
+from prsm_sim.history import History
 from prsm_sim.network import Network
 from prsm_sim.scenario import scenario
 from prsm_sim.world import World
 from scenarios.consensus_baseline.certificates import Certified
+from scenarios.consensus_baseline.executions import Executions
 from scenarios.consensus_baseline.key_value import KeyValueMachine
+from scenarios.consensus_baseline.latencies import Latencies
 from scenarios.consensus_baseline.limits import whole_after as find_whole_after
 from scenarios.consensus_baseline.oracles import oracles
 from scenarios.consensus_baseline.parameters import ConsensusBaselineParameters, variants
@@ -33,6 +37,18 @@ STATE_TOLD_EVERY = 4
 """Operations, or a batch, between two states that a replica tells."""
 SKEW_TOLERANCE_S = 1e6
 """Agreed time is nobody's business here, and links may be as slow as one likes."""
+
+
+class Remembered(dict[PeerId, bool]):
+    """What is so of each peer, found out when it is first asked; cheaper to ask than a cache."""
+
+    def __init__(self, find: Callable[[PeerId], bool]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, peer: PeerId) -> bool:
+        found = self[peer] = self._find(peer)
+        return found
 
 
 class Baseline:
@@ -53,7 +69,7 @@ class Baseline:
         self.settings = settings_of(p)
         self.replicas: dict[PeerId, Replica] = {}
         self.callers: dict[PeerId, ConsensusClient] = {}
-        self.is_honest = cache(self._is_honest)
+        self.is_honest = Remembered(self._is_honest).__getitem__
         """Whether a peer does what the protocol says; ask once all faults are scheduled."""
 
     def _is_honest(self, peer: PeerId) -> bool:
@@ -160,6 +176,12 @@ def consensus_baseline(world: World, parameters: ConsensusBaselineParameters) ->
             reads_unordered=parameters.read_only,
         )
     )  # fmt: skip
-    world.check(*oracles(baseline.is_honest, parameters, baseline.slots_open, whole_after))
-    Report(world, baseline.members, baseline.is_honest, traffic)
+    history, executions = History(), Executions()
+    world.check(
+        *oracles(
+            baseline.is_honest, parameters, baseline.slots_open, whole_after, history, executions
+        )
+    )
+    latencies = Latencies(history, executions)
+    Report(world, baseline.members, baseline.is_honest, traffic, latencies)
     baseline.add_end()

@@ -150,7 +150,7 @@ def compare(
 def latencies_of(parameters: ConsensusBaselineParameters, seed: int) -> Latencies:
     """The latencies of one run."""
     sim = Sim(seed)
-    latencies = Latencies(sim, lambda _: True)
+    latencies = Latencies.of(sim, lambda _: True)
     consensus_baseline.build(sim, parameters)
     sim.run(until=parameters.duration_s)
     return latencies

@@ -3,8 +3,12 @@
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prsm_sim.actor import InvariantViolation
+from prsm_sim.checker import Verdict
+from prsm_sim.history import History, Invoked, Returned
 from prsm_sim.observatory import Observatory
 from prsm_sim.oracles import Bounded, Eventually, Recovers, Sometimes, never_seen
 from tests.oracles.telling import (
@@ -214,3 +218,60 @@ def test_answers_heard_by_type_are_judged_as_by_observe() -> None:
     heard = judge(Recovers(5.0, after=10.0, trusted=lambda _: True), told)
     assert plain == heard
     assert (plain.status, plain.evaluations) == ("fail", 3)
+
+
+FACTS = st.lists(
+    st.tuples(st.sampled_from([0.0, 1.0, 4.0]), st.sampled_from("cde"), st.booleans()), max_size=30
+)
+
+
+@given(FACTS, st.integers(0, 30))
+def test_a_history_is_judged_as_if_it_had_been_heard(
+    steps: list[tuple[float, str, bool]], end_s: int
+) -> None:
+    """Clients ask one thing after the other, or again, and are told once or twice."""
+    told: list[Told] = []
+    time_s, numbers = 0.0, dict.fromkeys("cde", 0)
+    for after_s, client, again in steps:
+        time_s += after_s
+        if again and numbers[client]:
+            told.append(hears(time_s, client, numbers[client]))
+        else:
+            numbers[client] += 1
+            told.append(asks(time_s, client, numbers[client]))
+    heard = judge(Recovers(5.0, after=10.0), told, float(end_s))
+    assert read(told, float(end_s)) == heard
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [asks(1, "c", 1), hears(2, "c", 1), asks(3, "c", 1)],  # asked again
+        [asks(1, "c", 1), hears(2, "c", 1), hears(19, "c", 1)],  # told again
+        # Both late, asked for at one instant: that of d was answered first.
+        [asks(1, "c", 1), asks(1, "d", 1), hears(17, "d", 1), hears(18, "c", 1)],
+        [asks(1, "c", 1), asks(1, "d", 1), hears(18, "c", 1)],
+        [asks(12, "c", 1), hears(17, "c", 1)],  # in time to the last
+        [asks(12, "c", 1), hears(17.5, "c", 1)],
+    ],
+)
+def test_a_history_of_corners_is_judged_as_if_it_had_been_heard(told: list[Told]) -> None:
+    assert read(told, 20.0) == judge(Recovers(5.0, after=10.0), told, 20.0)
+
+
+def read(told: list[Told], end_s: float) -> Verdict:
+    """The verdict of an oracle that hears nothing and reads the history at the end."""
+    history = History()
+    for time_s, _, fact in told:
+        assert isinstance(fact, Invoked | Returned)
+        assert history.add(time_s, fact) is None
+    checker = Recovers(5.0, after=10.0, history=history)
+    assert checker.observers() == {}
+    return judge(checker, [], end_s)
+
+
+def test_a_history_leaves_nothing_to_hear() -> None:
+    asked = (Asked, lambda fact: fact.key)
+    for arguments in ({"trusted": honest}, {"asked": asked}, {"answered": asked}):
+        with pytest.raises(ValueError, match="leave one out"):
+            Recovers(5.0, history=History(), **arguments)

@@ -15,10 +15,11 @@ from prsm_sim.actor import Actor, Context, Message, UserError
 from prsm_sim.chance import Stream
 from prsm_sim.cli.main import main
 from prsm_sim.faults import Crash, Loss
-from prsm_sim.history import Invoked, Returned
+from prsm_sim.history import History, Invoked, Returned
 from prsm_sim.parameters import build_parameters
 from prsm_sim.runner import RunResult, simulate
 from prsm_sim.sim import Sim
+from scenarios.consensus_baseline.executions import Executions
 from scenarios.consensus_baseline.oracles import (
     Answered,
     ExecutedBeforeTold,
@@ -280,6 +281,8 @@ def test_the_order_oracle_allows_a_gap_that_a_transferred_state_fills_and_no_oth
     assert oracle.observe(3.0, "a", executed(5)) is None
     assert oracle.observe(3.0, "b", executed(2)) is not None
     assert oracle.observe(4.0, "a", executed(7)) is not None
+    assert oracle.observe(5.0, "a", executed(2)) is None, "again, after a restart"
+    assert oracle.observe(6.0, "a", executed(6)) is None
 
 
 def executed_by(oracle: Any, time_s: float, peer: str, sequence: int, *numbers: int) -> str | None:
@@ -321,6 +324,21 @@ def test_the_integrity_oracle_finds_what_was_executed_twice_or_never_asked_for()
     assert executed_by(several, 2.0, "a", 2, 2, 3) is None
     assert several.evaluations == 3
     assert executed_by(several, 3.0, "a", 3) is None, "a null request"
+    assert "had not made" in str(executed_by(oracle(), 2.0, "b", 1, 4)), "not what a executed"
+
+
+def test_what_the_integrity_oracle_refuses_is_not_among_the_executions() -> None:
+    executions, history = Executions(), History()
+    oracle = ExecutedOnce(lambda peer: peer != "liar", {}, history, executions)
+    assert set(oracle.observers()) == {Executed}
+    history.add(0.0, Invoked("client-0", 1, b"get x"))
+    assert executed_by(oracle, 1.0, "a", 1, 1) is None
+    assert executed_by(oracle, 2.0, "liar", 1, 1) is None
+    assert executed_by(oracle, 3.0, "b", 1, 1) is None
+    assert "had not made" in str(executed_by(oracle, 4.0, "b", 2, 2))
+    assert [(one.requests, one.times_s) for one in executions.batches] == [
+        ((("client-0", 1),), [1.0, 3.0])
+    ]
 
 
 def test_the_validity_oracle_wants_a_result_to_have_been_executed() -> None:

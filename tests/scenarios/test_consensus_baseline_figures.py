@@ -8,9 +8,10 @@ from scipy import stats
 
 from agents.consensus.facts import Executed, ViewChanged
 from agents.consensus.messages import Fetch, PrePrepare, Reply, Request
-from prsm_sim.history import Invoked, Returned
+from prsm_sim.history import History, Invoked, Returned
 from prsm_sim.sim import Sim
 from prsm_sim.traffic import Traffic
+from scenarios.consensus_baseline.executions import Executions
 from scenarios.consensus_baseline.key_value import (
     MALFORMED,
     KeyValueMachine,
@@ -23,6 +24,7 @@ from scenarios.consensus_baseline.report import (
     Report,
     half_width,
     messages,
+    quantile,
     snake_case,
     summary,
 )
@@ -137,20 +139,55 @@ def test_batches_make_the_interval_of_a_correlated_series_honest() -> None:
 
 
 def test_a_summary_is_over_all_values_and_its_interval_over_groups() -> None:
-    groups = [[1.0, 3.0], [2.0, 6.0], [4.0]]
-    found = summary(groups)
+    found = summary(np.array([1.0, 3.0, 2.0, 6.0, 4.0]), np.array([2, 2, 1]))
     assert found["mean"] == pytest.approx(16 / 5)
     assert found["p50"] == 3.0
     half = half_width(np.array([2.0, 4.0, 4.0]))
     assert half is not None
     assert found["ci95"] == pytest.approx([16 / 5 - half, 16 / 5 + half])
-    assert summary([]) == {"mean": None, "p50": None, "p99": None, "ci95": None}
-    assert summary([[5.0]])["ci95"] is None
+    assert summary(np.array([])) == {"mean": None, "p50": None, "p99": None, "ci95": None}
+    assert summary(np.array([5.0]))["ci95"] is None
+    singly = summary(np.array([1.0, 3.0, 2.0]))
+    assert singly == summary(np.array([1.0, 3.0, 2.0]), np.array([1, 1, 1]))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.99, 1.0])
+def test_quantiles_are_those_of_numpy_to_the_last_bit(share: float) -> None:
+    rng = np.random.default_rng(7)
+    for count in range(1, 300):
+        values = rng.exponential(size=count)
+        assert quantile(np.sort(values), share) == np.quantile(values, share)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 4)), min_size=1, max_size=12))
+def test_latencies_of_a_run_are_those_taken_request_by_request(
+    shapes: list[tuple[int, int]],
+) -> None:
+    """Batches of so many requests, executed by so many replicas; numbers like those of clocks."""
+    history, executions = History(), Executions()
+    expected: list[list[float]] = []
+    for sequence, (size, replicas) in enumerate(shapes, start=1):
+        requests = tuple((f"c{place}", sequence) for place in range(size))
+        sent_s = [sequence + 0.1 * place for place in range(size)]
+        done_s = [sequence + 1 / (3 + replica) for replica in range(replicas)]
+        for (client, number), at_s in zip(requests, sent_s, strict=True):
+            history.add(at_s, Invoked(client, number, b"get x"))
+        for at_s in done_s:
+            executions.add(at_s, Executed(sequence, 0, "", requests))
+        expected += [[at_s - since_s for at_s in done_s] for since_s in sent_s]
+    latencies = Latencies(history, executions)
+    assert latencies.commit_s == expected
+    assert latencies.commits().requests == len(expected)
+    # One that nobody asked for is counted, and has no latency; the others stay as they are.
+    executions.add(99.0, Executed(len(shapes) + 1, 0, "", (("stranger", 1),)))
+    assert latencies.commit_s == expected
+    assert latencies.commits().requests == len(expected) + 1
 
 
 def test_what_liars_say_is_not_reported() -> None:
     sim = Sim(1)
-    Report(sim, ("a", "liar"), lambda peer: peer != "liar", Traffic())
+    latencies = Latencies.of(sim, lambda peer: peer != "liar")
+    Report(sim, ("a", "liar"), lambda peer: peer != "liar", Traffic(), latencies)
     for time_s, peer, fact in (
         (1.0, "c", Invoked("c", 1, b"get x")),
         (2.0, "liar", ViewChanged(3)),
@@ -172,7 +209,7 @@ def test_what_liars_say_is_not_reported() -> None:
 
 def test_a_request_that_replicas_execute_in_different_batches_is_one_request() -> None:
     sim = Sim(1)
-    latencies = Latencies(sim, lambda peer: peer != "liar")
+    latencies = Latencies.of(sim, lambda peer: peer != "liar")
     one, two = ("c", 1), ("d", 1)
     for time_s, peer, fact in (
         (1.0, "c", Invoked("c", 1, b"get a")),
@@ -185,7 +222,7 @@ def test_a_request_that_replicas_execute_in_different_batches_is_one_request() -
     ):
         sim.observatory.fact(time_s, peer, fact)
     assert latencies.commit_s == [[1.0, 2.0, 4.0], [2.0, 3.0]]
-    assert latencies.committed == 2
+    assert latencies.commits().requests == 2
 
 
 def test_messages_are_told_apart_by_type_and_by_who_sends_them() -> None:

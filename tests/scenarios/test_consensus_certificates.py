@@ -215,6 +215,7 @@ def reply(view: int = 0, *, tentative: bool = False, result: bytes = b"yes") -> 
         ([reply(tentative=True)] * 3, False, True),
         ([reply(), reply(tentative=True), reply(tentative=True)], False, True),
         ([reply(1, tentative=True), reply(tentative=True), reply(tentative=True)], False, False),
+        ([*[reply(tentative=True)] * 2, reply(tentative=True, result=b"no")], False, False),
     ],
 )
 def test_a_result_needs_replies(

@@ -4,6 +4,8 @@ import math
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.consensus.facts import Executed
 from prsm_sim.faults import Byzantine, Crash, DropMessage, Loss
@@ -44,6 +46,34 @@ def test_a_request_may_be_overtaken_so_often_and_no_more():
     said = overtakings(NoStarvation(lambda: 0.0, 3), 1.0, 4)
     assert said[:3] == [None] * 3
     assert said[3] == "slow waits while 4 later requests are served"
+
+
+STEPS = st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=60)
+
+
+@given(STEPS, st.integers(0, 6))
+def test_overtakings_are_counted_as_by_looking_at_all_every_time(steps, most):
+    """However seldom it is looked, the first result that comes too early is refused."""
+    oracle = NoStarvation(lambda: 0.0, most)
+    made, waiting = 0, {}
+    for client, asks in steps:
+        if asks:
+            waiting.pop(client, None)
+            waiting[client] = made
+            made += 1
+            assert oracle.observe(1.0, client, Invoked(client, made, b"")) is None
+            continue
+        overtaken = {}
+        if waiting.pop(client, None) is not None:
+            for other, before in waiting.items():
+                overtaken[other] = made - before - sum(at >= before for at in waiting.values())
+        said = oracle.observe(1.0, client, Returned(client, made, b""))
+        worst = max(overtaken.values(), default=0)
+        assert (said is not None) == (worst > most)
+        if said is not None:
+            oldest = next(iter(waiting))
+            assert said == f"{oldest} waits while {worst} later requests are served"
+            return
 
 
 def test_what_was_asked_before_does_not_overtake():
