@@ -148,12 +148,14 @@ class ConsensusClient:
         """
         if not self.committee.is_result(len(same)):
             return False
-        tentative: list[int] = []
         for one in same:
-            if one.tentative:
-                tentative.append(one.view)
+            if one.tentative or self._has_reads:
+                break
+        else:
+            return True  # as mostly: all are final
+        tentative = [one.view for one in same if one.tentative]
         final = len(same) - len(tentative)
-        if not self._has_reads and (not tentative or self.committee.is_result(final)):
+        if not self._has_reads and self.committee.is_result(final):
             return True
         in_one_view = max(Counter(tentative).values()) if tentative else 0
         return self.committee.is_lasting(final + in_one_view)

@@ -88,7 +88,7 @@ def messages(traffic: Traffic, members: frozenset[PeerId]) -> dict[str, int]:
     """
     between: Counter[str] = Counter(dict.fromkeys(map(snake_case, BETWEEN_REPLICAS), 0))
     with_clients = 0
-    for (sender, kind), count in traffic.items():
+    for (sender, kind), count in sorted(traffic.items(), key=lambda one: one[0][1].__name__):
         if sender not in members or kind.__name__ == "Reply":
             with_clients += count
         else:
