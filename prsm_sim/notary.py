@@ -13,7 +13,7 @@ from prsm_sim.actor.types import PeerId
 from prsm_sim.chance import key_of
 
 SIGNATURE_BYTES = 16
-REMEMBERED = 4096
+REMEMBERED = 512
 """So many signatures are remembered for each signer, until all of its are forgotten at once."""
 
 

@@ -171,8 +171,9 @@ class SimContext(Hot):
 
     def cancel_timer(self, name: str) -> None:
         """Disarm the timer `name`, if it is armed."""
-        if self.timers is not None and name in self.timers:
-            self.timers[name].deadline = -1.0
+        timers = self.timers
+        if timers is not None and name in timers:
+            timers[name].deadline = -1.0
 
     def sleep(self, for_s: Seconds) -> Operation[None]:
         """An operation that is done `for_s` from now."""

@@ -14,8 +14,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
-KEPT = 512
-"""So many results of each kind are kept, until all are forgotten at once."""
+KEPT = 128
+"""So many results of each kind are kept, until all are forgotten at once. What replicas have in
+hand together is fewer; what lies about for longer only fills the processor's cache."""
 
 
 class Results(Generic[T, R]):
