@@ -12,7 +12,6 @@ import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -40,12 +39,6 @@ class WorkerFailed(Exception):
 def start_method() -> str:
     """Forked, where that exists: such a worker starts at once, with everything imported."""
     return "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
-
-
-def worker_pool(workers: int) -> ProcessPoolExecutor:
-    """Processes that leave Ctrl-C to this one."""
-    context = multiprocessing.get_context(start_method())
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts)
 
 
 def _leave_interrupts() -> None:

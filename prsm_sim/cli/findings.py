@@ -37,8 +37,14 @@ def report(
     as_json: bool,
 ) -> None:
     """What a campaign did and found."""
-    from prsm_sim.cli.output import print_json
+    from prsm_sim.cli.output import note, print_json
 
+    for seeds in campaign.lost:
+        note(
+            f"seeds {seeds[0]} to {seeds[-1]}: their process was killed twice, most often for lack "
+            f"of memory, so nothing is known of them; look with --first-seed {seeds[0]} --seeds "
+            f"{len(seeds)} --workers 1"
+        )
     if as_json:
         print_json(campaign_object(campaign) | shrunk_object(shrunk, kept))
         return
@@ -57,6 +63,7 @@ def campaign_object(campaign: "Campaign") -> dict[str, Any]:
         "events": campaign.events,
         "wall_s": round(campaign.wall_s, 3),
         "inconclusive": campaign.inconclusive,
+        "lost": sum(map(len, campaign.lost)),
         "faults": dict(sorted(campaign.faults.items())),
         "effects": dict(sorted(campaign.effects.items())),
         "coverage": dict(sorted(campaign.coverage.items())),

@@ -58,9 +58,9 @@ def fuzz(
 
     SCENARIO is a name, a Python file, or a YAML file, whose parameters are then not varied. The
     first failure is shrunk, and kept as a folder with its story, a diagram and a pytest file. Exits
-    with 0 if nothing was found, 1 if something was, 3 if every trial was inconclusive; Ctrl-C keeps
-    what was found, and exits with 130. The strategy ``exhaustive`` is `prsm explore` with one lost
-    message and one early timer.
+    with 0 if nothing was found, 1 if something was, 3 if every trial was inconclusive or some seeds
+    killed their process; Ctrl-C keeps what was found, and exits with 130. The strategy
+    ``exhaustive`` is `prsm explore` with one lost message and one early timer.
     """
     if strategy == "exhaustive":
         explore_instead(target, overrides, progress, as_json=as_json)
@@ -216,7 +216,8 @@ def exit_code(campaign: "Campaign") -> int:
 
     if campaign.failures:
         return FAIL
-    return INCONCLUSIVE if campaign.inconclusive == campaign.seeds else PASS
+    unknown = campaign.lost or campaign.inconclusive == campaign.seeds
+    return INCONCLUSIVE if unknown else PASS
 
 
 def fixed_names(overrides: tuple[str, ...]) -> tuple[str, ...]:

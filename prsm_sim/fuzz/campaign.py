@@ -11,14 +11,14 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from prsm_sim.actor.errors import UserError
 from prsm_sim.chance import Stream
 from prsm_sim.fuzz.bugs import applied, load_bugs
 from prsm_sim.fuzz.census import Census, take_census
@@ -30,7 +30,7 @@ from prsm_sim.parameters import build_parameters
 from prsm_sim.plan import Plan, broken_by
 from prsm_sim.registry import known_scenario
 from prsm_sim.sim import Sim
-from prsm_sim.workers import in_order, worker_pool
+from prsm_sim.workers import crew_of
 
 COLLECT_EVERY = 8
 """Worlds that may lie about before they are collected."""
@@ -156,6 +156,7 @@ class Campaign:
         seeds: seeds run so far.
         failures: the trials in which an oracle found something, ascending by seed.
         inconclusive: trials that were given up.
+        lost: blocks of seeds whose process was killed twice, so that nothing is known of them.
         faults: of each kind how many struck, over all trials.
         effects: of each kind how often it made a difference.
         coverage: in how many trials each `sometimes` label held.
@@ -182,6 +183,7 @@ class Campaign:
         self.events = 0
         self.failures: list[Trial] = []
         self.inconclusive = 0
+        self.lost: list[range] = []
         self.faults: Counter[str] = Counter()
         self.effects: Counter[str] = Counter()
         self.coverage: Counter[str] = Counter()
@@ -234,16 +236,16 @@ class Campaign:
             yield run_block(self.job, seeds, self.keep_going)
 
     def _together(self) -> Generator["Block", None, None]:
-        pool = worker_pool(self.workers)
-        try:
-            yield from in_order(
-                self._blocks(),
-                2 * self.workers + 1,
-                lambda seeds: pool.submit(run_block, self.job, seeds, self.keep_going),
-                Future.result,
-            )
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        blocks = self._blocks()
+        with crew_of(partial(_told_block, self.job, self.keep_going), self.workers) as crew:
+            for found in crew.results(self._blocks(), 2 * self.workers + 1):
+                for block in found:
+                    seeds = next(blocks)
+                    if isinstance(block, UserError):
+                        raise block
+                    if block is None:
+                        self.lost.append(seeds)
+                    yield Block(0, 0, 0, {}, {}, {}, []) if block is None else block
 
 
 class Block(msgspec.Struct):
@@ -256,6 +258,14 @@ class Block(msgspec.Struct):
     effects: dict[str, int]
     coverage: dict[str, int]
     failures: list[Trial]
+
+
+def _told_block(job: Job, keep_going: bool, seeds: range) -> "Block | UserError":
+    """`run_block` in another process, which tells what a person has to mend."""
+    try:
+        return run_block(job, seeds, keep_going)
+    except UserError as error:
+        return error
 
 
 def run_block(job: Job, seeds: range, keep_going: bool) -> Block:

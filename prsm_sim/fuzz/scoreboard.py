@@ -9,17 +9,17 @@ there is a false alarm.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 from scipy.stats import beta
 
+from prsm_sim.actor.errors import UserError
 from prsm_sim.fuzz.bugs import Bug
 from prsm_sim.fuzz.campaign import Job, trials
 from prsm_sim.fuzz.trial import Trial
-from prsm_sim.workers import worker_pool
+from prsm_sim.workers import crew_of
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,24 +131,42 @@ def hunts(
 def run_hunts(
     tasks: Sequence[Hunt], workers: int, progress: Callable[[Score], None] | None = None
 ) -> list[Score]:
-    """Run hunts on several processes; the scores in the order of the tasks."""
-    if workers == 1:
-        scores = []
-        for task in tasks:
-            scores.append(hunt(task))
-            if progress is not None:
-                progress(scores[-1])
-        return scores
-    pool: ProcessPoolExecutor = worker_pool(workers)
+    """Run hunts on several processes; the scores in the order of the tasks.
+
+    Raises:
+        UserError: as `draw_trial`, or the process of a hunt was killed twice.
+    """
+    scores = []
+    for score in map(hunt, tasks) if workers == 1 else _together(tasks, workers):
+        scores.append(score)
+        if progress is not None:
+            progress(score)
+    return scores
+
+
+def _together(tasks: Sequence[Hunt], workers: int) -> Iterator[Score]:
+    number = 0
+    with crew_of(_told_hunt, workers) as crew:
+        for found in crew.results(tasks, len(tasks)):
+            for score in found:
+                task = tasks[number]
+                number += 1
+                if isinstance(score, UserError):
+                    raise score
+                if score is None:
+                    raise UserError(
+                        f"the process that hunted {task.job.bug} by {task.job.strategy} was killed "
+                        "twice, most often for lack of memory; try again with fewer --workers"
+                    )
+                yield score
+
+
+def _told_hunt(task: Hunt) -> Score | UserError:
+    """`hunt` in another process, which tells what a person has to mend."""
     try:
-        futures: list[Future[Score]] = [pool.submit(hunt, task) for task in tasks]
-        for future in futures:
-            score = future.result()
-            if progress is not None:
-                progress(score)
-        return [future.result() for future in futures]
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        return hunt(task)
+    except UserError as error:
+        return error
 
 
 def best_scores(scores: Sequence[Score]) -> dict[str, Score]:

@@ -17,7 +17,9 @@ def ctx() -> DeskContext:
 
 def test_pbft_4_1_a_request_is_signed_and_sent_to_the_primary(ctx: DeskContext) -> None:
     client = ConsensusClient(members_of(4))
+    assert client.awaited == 0
     ticket = client.submit(ctx, b"do")
+    assert client.awaited == ticket
     ((to, request),) = ctx.sent
     assert to == "replica-0"
     assert isinstance(request, Request)
@@ -49,6 +51,7 @@ def test_pbft_4_1_a_result_needs_f_plus_1_matching_replies_of_distinct_replicas(
     assert ctx.emitted == [ReplyAccepted("client", ticket, b"right", 3.0)]
     assert client.on_reply(ctx, liar, right) is None, "accepted once"
     assert TIMER not in ctx.timers
+    assert client.awaited == 0
 
 
 def test_pbft_4_1_without_a_result_in_time_the_request_goes_to_all_replicas(

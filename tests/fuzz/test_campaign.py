@@ -1,6 +1,8 @@
 """Campaigns: decided by seeds alone, whatever the number of workers; and what strategies draw."""
 
 import itertools
+import os
+import signal
 from pathlib import Path
 
 import msgspec
@@ -8,10 +10,15 @@ import pytest
 
 from prsm_sim.actor.errors import UserError
 from prsm_sim.chance import Stream
+from prsm_sim.cli.exits import FAIL, INCONCLUSIVE
+from prsm_sim.cli.fuzz import exit_code
 from prsm_sim.faults import Byzantine, Crash, LyingDisk
+from prsm_sim.fuzz import campaign as campaigns
+from prsm_sim.fuzz import scoreboard
 from prsm_sim.fuzz.campaign import BLOCK, SWEEP_EVERY, Campaign, Job, draw_trial, trials
 from prsm_sim.fuzz.census import Census
 from prsm_sim.fuzz.ground import Ground
+from prsm_sim.fuzz.scoreboard import Hunt, run_hunts
 from prsm_sim.fuzz.strategies import STRATEGIES, find_strategy
 from prsm_sim.parameters import build_parameters
 from prsm_sim.registry import find_scenario
@@ -43,6 +50,48 @@ def test_the_number_of_workers_changes_nothing():
         found.append((campaign.seeds, campaign.events, campaign.failures, campaign.faults))
     assert found[0] == found[1]
     assert found[0][2]
+
+
+def test_seeds_that_kill_their_process_are_named_and_the_others_judged(monkeypatch):
+    run_block = campaigns.run_block
+
+    def deadly(job, seeds, keep_going):
+        if 20 in seeds:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return run_block(job, seeds, keep_going)
+
+    monkeypatch.setattr(campaigns, "run_block", deadly)  # workers are forked, so they have it
+    campaign = Campaign(Job(scenario=TALLY, strategy="swarm"), count=5 * BLOCK, workers=2)
+    campaign.run()
+    assert campaign.lost == [range(BLOCK, 2 * BLOCK)]
+    assert (campaign.seeds, campaign.failures) == (4 * BLOCK, [])
+    assert exit_code(campaign) == INCONCLUSIVE
+    campaign = Campaign(careless(), count=300, workers=2)
+    campaign.run()
+    assert exit_code(campaign) == FAIL, "what was found counts more"
+
+
+def test_a_hunt_that_kills_its_process_is_named(monkeypatch):
+    def deadly(task):
+        if task.job.strategy == "random":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return hunt(task)
+
+    hunt = scoreboard.hunt
+    monkeypatch.setattr(scoreboard, "hunt", deadly)
+    tasks = [
+        Hunt(job=careless(strategy), first=0, seeds=20) for strategy in ("swarm", "random", "pct")
+    ]
+    with pytest.raises(UserError, match="by random was killed twice"):
+        run_hunts(tasks, 2)
+    monkeypatch.setattr(scoreboard, "hunt", hunt)
+    assert run_hunts(tasks, 2) == run_hunts(tasks, 1)
+
+
+def test_what_a_person_has_to_mend_comes_whole_out_of_another_process():
+    job = Job(scenario=TALLY, strategy="swarm", overrides=("vots=3",))
+    with pytest.raises(UserError, match="vots"):
+        Campaign(job, count=64, workers=2).run()
 
 
 def test_a_seed_is_the_whole_story():
