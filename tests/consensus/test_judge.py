@@ -14,7 +14,6 @@ from economy.slashing import OffenceClass
 from prsm_sim.actor import PeerId
 
 LIAR = "replica-1"
-JUDGE = ConsensusJudge(Committee(members_of(4)), verify)
 
 
 def proof(
@@ -33,8 +32,11 @@ def proof(
     return encode_evidence(evidence)
 
 
-def deed(evidence: bytes, offender: PeerId = LIAR) -> str | None:
-    return JUDGE.deed_of(offender, OffenceClass.EQUIVOCATION, evidence)
+def deed(
+    evidence: bytes, offender: PeerId = LIAR, kind: OffenceClass = OffenceClass.EQUIVOCATION
+) -> str | None:
+    judge = ConsensusJudge(Committee(members_of(4)), verify)
+    return judge.deed_of(offender, kind, evidence)
 
 
 def test_two_votes_in_one_slot_are_a_deed() -> None:
@@ -63,7 +65,7 @@ def test_equivocation_is_all_it_judges() -> None:
     evidence = proof(b"one", b"two")
     for other in OffenceClass:
         if other is not OffenceClass.EQUIVOCATION:
-            assert JUDGE.deed_of(LIAR, other, evidence) is None
+            assert deed(evidence, kind=other) is None
 
 
 @pytest.mark.parametrize("junk", [b"", b"\x00", b"evidence", proof(b"one", b"two")[:-1]])
