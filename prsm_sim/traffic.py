@@ -37,6 +37,9 @@ class Traffic(MutableMapping[Key, int]):
         sender, kind = key
         return self.sent.get(sender, {}).get(kind, 0)
 
+    def __contains__(self, key: object) -> bool:
+        return any(key == one for one in self)
+
     def __setitem__(self, key: Key, count: int) -> None:
         sender, kind = key
         self.sent.setdefault(sender, {})[kind] = count
@@ -65,7 +68,6 @@ def counted(traffic: Traffic, send: Send) -> Send:
         traffic: is counted up.
         send: the method as it is.
     """
-
     sent = traffic.sent
 
     def counted_send(ctx: "SimContext", to: PeerId, message: Message) -> None:

@@ -195,6 +195,9 @@ def test_messages_to_oneself_are_no_traffic() -> None:
         sim.spawn(name, Talker)
     sim.run()
     assert traffic == {("a", Word): 1 + 2 + 2, ("b", Word): 0 + 2 + 2, ("c", Word): 1 + 2 + 3}
+    assert ("a", Word) in traffic
+    assert ("d", Word) not in traffic
+    assert (traffic["d", Word], len(traffic)) == (0, 3), "asking for it does not add it"
 
 
 def test_traffic_is_counted_from_the_beginning_or_not_at_all() -> None:
