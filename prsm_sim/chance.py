@@ -167,7 +167,8 @@ class Stream:
     def getrandbits(self, k: int, /) -> int:
         """An integer of `k` random bits."""
         if 0 < k <= 64:
-            return self._word() >> (64 - k)
+            words = self._words
+            return (words.pop() if words else self._word()) >> (64 - k)
         value = 0
         for _ in range(0, k, 64):
             value = value << 64 | self._word()

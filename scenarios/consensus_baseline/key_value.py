@@ -66,13 +66,13 @@ class KeyValueMachine:
         verb, count = words[0], len(words)
         if count == 2 and verb == b"get":
             return values.get(words[1], b"")
-        if count == 3 and verb == b"append":
-            after = values[words[1]] = values.get(words[1], b"") + words[2]
-            return after
         if count == 3 and verb == b"put":
             before = values.get(words[1], b"")
             values[words[1]] = words[2]
             return before
+        if count == 3 and verb == b"append":
+            after = values[words[1]] = values.get(words[1], b"") + words[2]
+            return after
         if count == 4 and verb == b"cas":
             before = values.get(words[1], b"")
             if before == words[2]:
