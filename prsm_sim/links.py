@@ -180,7 +180,7 @@ def _emit(sim: "Sim") -> Callable[[SimContext, Fact], None]:
         for observe in watch.observers:
             wrong = observe(now, me, fact)
             if wrong is not None:
-                observatory.object(watch, observe, wrong, now)
+                observatory.condemn(watch, observe, wrong, now)
 
     def emit_unheard(ctx: SimContext, fact: Fact) -> None:
         observe_fact(env._now, ctx.id, fact)

@@ -93,9 +93,9 @@ class Observatory:
         for observe in watch.observers:
             wrong = observe(time_s, peer, fact)
             if wrong is not None:
-                self.object(watch, observe, wrong, time_s)
+                self.condemn(watch, observe, wrong, time_s)
 
-    def object(
+    def condemn(
         self, watch: Watch, observe: Callable[..., object], wrong: object, time_s: Seconds
     ) -> None:
         """An observer found a fact wrong; raises `InvariantViolation` if it is a checker's."""
