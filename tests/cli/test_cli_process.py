@@ -12,6 +12,8 @@ import pytest
 
 from prsm_sim.run_folder import open_run
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-c", "from prsm_sim.cli.main import main; main(prog_name='prsm')"]
 
 

@@ -88,7 +88,7 @@ def make_live(transport: Transport, run_name: str) -> Live:
     params=[
         "sim",
         "live",
-        "mqtt-embedded",
+        pytest.param("mqtt-embedded", marks=pytest.mark.slow),
         pytest.param("mqtt-mosquitto", marks=pytest.mark.server),
     ]
 )

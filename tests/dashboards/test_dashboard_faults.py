@@ -11,6 +11,8 @@ from dashboards.load import read_run_data
 from prsm_sim.actor.errors import UserError
 from prsm_sim.run_folder import open_run
 
+pytestmark = pytest.mark.slow
+
 PLANNED = {
     "crash_at_s": 30.0,
     "crash_s": 5.0,

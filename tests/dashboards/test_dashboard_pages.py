@@ -11,6 +11,8 @@ import dashboards.serve
 from dashboards.load import read_runs
 from dashboards.views import overview
 
+pytestmark = pytest.mark.slow
+
 APP = Path(dashboards.serve.__file__).parent / "app.py"
 OVERVIEW = """
 from pathlib import Path

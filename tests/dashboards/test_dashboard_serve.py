@@ -16,6 +16,8 @@ import pytest
 import dashboards.serve
 from prsm_sim.actor.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 PRSM = [sys.executable, "-c", "from prsm_sim.cli.main import main; main()"]
 LIMIT_S = 30.0
 

@@ -9,6 +9,8 @@ from tests.examples.console import check, commands_of, elided, matches
 from tests.law.floors import ROOT
 from tests.servers import find_server
 
+pytestmark = pytest.mark.slow
+
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 EXAMPLE = ROOT / "examples" / "raft_election.py"
 

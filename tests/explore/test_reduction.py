@@ -1,5 +1,6 @@
 """The reduced search leaves out orders, never outcomes: against the search that tries them all."""
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from random_systems import EachByItself, Recorder, System, build_system, systems
@@ -8,6 +9,8 @@ from prsm_sim.checker import Checker
 from prsm_sim.explore import Budget, StillWorld
 from prsm_sim.explore.search import Search
 from prsm_sim.explore.space import Space
+
+pytestmark = pytest.mark.slow
 
 LIMIT = 300
 RELAXED = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))

@@ -14,6 +14,8 @@ from prsm_sim.actor.errors import UserError
 from prsm_sim.run_folder import open_run
 from tests.maelstrom.conftest import NODES, Run
 
+pytestmark = pytest.mark.slow
+
 
 def alive(marker: str) -> list[int]:
     """Processes whose command line holds `marker`."""

@@ -11,6 +11,8 @@ from tests.law.floors import ROOT
 from tests.maelstrom.conftest import Run
 from tests.servers import find_server
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = ROOT / "examples" / "maelstrom"
 
 

@@ -16,6 +16,8 @@ from tests.scenarios.economy_trials import (
     shown,
 )
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"steps": 100, "depositors": 50, "traders": 30, "researchers": 5}
 NOBODY_BUYS = {"traders": 0, "whales": 0, "researchers": 0}
 AT_ONCE, A_WEEK = {"unbonding_days": 0}, {"unbonding_days": 7}

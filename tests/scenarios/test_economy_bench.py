@@ -14,6 +14,8 @@ from scenarios.economy_validation import exchange_theory as theory
 from scenarios.economy_validation.comparison import Comparison, decide
 from scenarios.kinetic_exchange.book import Book
 
+pytestmark = pytest.mark.slow
+
 CLOCKS = ("async", "sync", "shuffled")
 KEYS = {
     "machine", "yardstick_mops", "event_vs_simpy", "population_vs_mesa", "population_100k_vs_mesa",

@@ -10,6 +10,8 @@ from scenarios.token_economy.griefers import damage_share, griefing_factor
 from tests.scenarios.economy_effects import attack_of, effects
 from tests.scenarios.economy_trials import assert_paths_agree, metric, run
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {
     "researchers": 2, "hosts": 1, "stakers": 2, "traders": 2, "steps": 96,
     "sellers": 5, "buyers": 50, "hogged": 8,

@@ -12,6 +12,8 @@ from scenarios.token_economy.riders import bearable_riders, lost_share
 from tests.scenarios.economy_effects import attack_of, effects
 from tests.scenarios.economy_trials import assert_paths_agree, metric, run
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"researchers": 2, "hosts": 1, "traders": 2, "steps": 96}
 flows = st.floats(0.01, 1000.0)
 

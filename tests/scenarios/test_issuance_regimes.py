@@ -19,6 +19,8 @@ from tests.scenarios.economy_trials import (
     shown,
 )
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {
     "steps": 60, "customers": 5, "queries": 5000.0, "stakers": 4, "traders": 8, "whales": 1,
     "contributors": 10, "providers": 3, "holders": 2, "era_days": 200,

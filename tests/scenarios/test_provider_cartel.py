@@ -17,6 +17,8 @@ from tests.scenarios.economy_trials import (
     shown,
 )
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {
     "steps": 120, "researchers": 80, "hosts": 20, "entrants": 10, "traders": 3,
     "entrant_cost_usd": 0.04,

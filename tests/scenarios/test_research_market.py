@@ -22,6 +22,8 @@ from scenarios.research_market.questions import load_questions
 from scenarios.research_market.scenario import research_market
 from scenarios.research_market.truth import accuracy
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {
     "clients": 6, "questions_per_client": 2, "executors": 15, "orchestrators": 2, "architects": 2,
     "prompters": 2, "routers": 2, "compilers": 2, "arrivals_s": 4.0, "partition_at_s": 3.0,

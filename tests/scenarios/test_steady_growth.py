@@ -13,6 +13,8 @@ from scenarios.token_economy.view import View
 from tests.scenarios.economy_effects import effects
 from tests.scenarios.economy_trials import assert_paths_agree, metric, run
 
+pytestmark = pytest.mark.slow
+
 # Two weeks of very fast growth: as far as months of slower growth take it.
 SMALL = {
     "researchers": 50, "hosts": 5, "stakers": 2, "traders": 10,

@@ -11,6 +11,8 @@ from scenarios.token_economy.sybils import break_even_bond, gain_per_submission,
 from tests.scenarios.economy_effects import attack_of, effects
 from tests.scenarios.economy_trials import assert_paths_agree, metric, run
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {
     "researchers": 5, "hosts": 2, "data_providers": 20, "model_providers": 4, "stakers": 2,
     "traders": 4, "steps": 72, "identities": 5, "issuance_ftns_per_s": 0.0025,

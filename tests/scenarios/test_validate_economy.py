@@ -22,6 +22,8 @@ from scenarios.kinetic_exchange.bank import Bank
 from scenarios.polya_staking import population, urn
 from scenarios.uniform_auction import bidder
 
+pytestmark = pytest.mark.slow
+
 TINY = Extent(
     runs=3, steps=30, few=3, some=12, many=400, jobs=1000, unequal=8, urns=60, many_urns=300,
     rewards=20, auction_runs=8, auctions=20, cartels=(2,), swaps=100, games=4, orders=2000,

@@ -15,6 +15,8 @@ from tests.scenarios.economy_trials import (
     shown,
 )
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"steps": 72, "dealers": 30, "researchers": 0, "hosts": 1}
 DAYS_PAID = 3
 BELOW, ABOVE = {"rebate": 0.004}, {"rebate": 0.006}

@@ -19,6 +19,8 @@ from tests.scenarios.economy_trials import (
     shown,
 )
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {
     "steps": 20, "buy_days": 5, "stakers": 25, "traders": 10, "researchers": 5, "hosts": 2,
     "data_providers": 2, "model_providers": 0, "whales": 0, "treasury_ftns": 100_000.0,

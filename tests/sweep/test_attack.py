@@ -34,6 +34,8 @@ from prsm_sim.sweep.proposals import Option, Proposals, options_of
 from prsm_sim.sweep.study import Outcome, Study
 from tests.sweep.gamble import ATTACK, GambleParameters
 
+pytestmark = pytest.mark.slow
+
 GAMBLE = str(Path(__file__).with_name("gamble.py"))
 Prsm = Callable[..., Result]
 FACTOR, PRICE = 2.0, 0.5

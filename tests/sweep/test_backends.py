@@ -24,6 +24,8 @@ from prsm_sim.sweep.results import OUTCOMES, RESULTS, StudyFolder, outcomes_file
 from prsm_sim.sweep.study import DIED, Outcome, Study, run_task
 from prsm_sim.workers import WorkerFailed, crew_of
 
+pytestmark = pytest.mark.slow
+
 PRSM = str(Path(sys.executable).with_name("prsm"))
 LIMIT_S = 120.0
 SMALL = ["kinetic_exchange", "--set", "agents=6", "--set", "steps=30"]

@@ -21,6 +21,8 @@ from prsm_sim.sweep.backends import opened, run_on
 from prsm_sim.sweep.design import grid, parse_axis
 from prsm_sim.sweep.study import Outcome, Study
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 100
 LAGS = 5
 ALPHA = 1e-3
