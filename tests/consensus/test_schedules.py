@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import pytest
 from consensus_group import Group, members_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,8 @@ from agents.consensus import Equivocator, Replica, Settings
 from prsm_sim.actor import Actor, PeerId
 from prsm_sim.faults import Crash, Fault, Loss, Partition, Pause
 from prsm_sim.network import Latency, Network
+
+pytestmark = pytest.mark.slow
 
 AT = st.floats(0.0, 4.0)
 SPAN = st.floats(0.05, 3.0)

@@ -18,6 +18,8 @@ from dashboards.load import change, gini, rate, read_run_data, read_series, thin
 from dashboards.views.figures import Known, compact, figures, paid
 from prsm_sim.run_folder import open_run
 
+pytestmark = pytest.mark.slow
+
 amounts = st.lists(st.integers(0, 10**6), min_size=1, max_size=30)
 
 

@@ -25,6 +25,8 @@ from hypothesis import strategies as st
 from prsm_sim.actor import Message, UserError
 from prsm_sim.explore import canonical, digest
 
+pytestmark = pytest.mark.slow
+
 SCALARS: st.SearchStrategy[object] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=3)
 )

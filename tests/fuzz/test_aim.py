@@ -19,6 +19,8 @@ from prsm_sim.network import Latency, Network
 from prsm_sim.plan import Plan, broken_by
 from prsm_sim.sim import Sim
 
+pytestmark = pytest.mark.slow
+
 PEERS = ("a", "b", "c", "d")
 
 

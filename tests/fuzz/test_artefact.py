@@ -26,6 +26,8 @@ from prsm_sim.registry import find_scenario
 from prsm_sim.run_folder import open_run
 from prsm_sim.scenario import ScenarioParameters, scenario
 
+pytestmark = pytest.mark.slow
+
 TALLY = Path(__file__).with_name("tally.py")
 LOST = DropMessage(sender="server", receiver="client", number=0)
 

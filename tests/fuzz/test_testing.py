@@ -32,6 +32,8 @@ from prsm_sim.testing.machine import from_now_on
 from prsm_sim.testing.plans import one_fault
 from tests.fuzz.tally import tally
 
+pytestmark = pytest.mark.slow
+
 TALLY = str(Path(__file__).with_name("tally.py"))
 CARELESS = {"careful": False}
 LOST = DropMessage(sender="server", receiver="client", number=0)

@@ -15,6 +15,8 @@ from prsm_sim.checker import Settled
 from prsm_sim.scenario import ScenarioParameters, scenario
 from prsm_sim.world import World
 
+pytestmark = pytest.mark.slow
+
 
 class Ball(Message, frozen=True):
     n: int

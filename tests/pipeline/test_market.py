@@ -1,10 +1,13 @@
 from collections import defaultdict
 from statistics import fmean
 
+import pytest
 from pipeline_market import Market
 
 from scenarios.research_market.questions import load_questions
 from scenarios.research_market.truth import accuracy
+
+pytestmark = pytest.mark.slow
 
 QUESTIONS = load_questions()
 BY_ID = {question.id: question for question in QUESTIONS}

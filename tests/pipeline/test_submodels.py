@@ -33,6 +33,8 @@ from prsm_sim.chance import Stream
 from scenarios.research_market import truth
 from scenarios.research_market.questions import load_questions
 
+pytestmark = pytest.mark.slow
+
 PEERS = {f"peer-{seed}": Share(seed, 800, tuple(CARDS)) for seed in range(3)}
 
 

@@ -14,6 +14,8 @@ from prsm_sim.manifest import new_manifest
 from prsm_sim.recorder import Recorder
 from prsm_sim.run_folder import RunFolder, open_run
 
+pytestmark = pytest.mark.slow
+
 
 class Said(Message, frozen=True):
     number: int

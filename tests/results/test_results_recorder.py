@@ -15,6 +15,8 @@ from prsm_sim.manifest import Manifest, new_manifest
 from prsm_sim.recorder import Recorder, describe_event
 from prsm_sim.run_folder import list_runs, open_run
 
+pytestmark = pytest.mark.slow
+
 
 class Said(Message, frozen=True):
     text: str

@@ -21,6 +21,8 @@ from scenarios.token_economy.kinds import Asking
 from tests.scenarios.economy_effects import effects
 from tests.scenarios.economy_trials import assert_paths_agree, metric, run
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "researchers": 60, "hosts": 6, "stakers": 4, "traders": 8,
     "steps": 104, "shock_from_day": 2, "shock_days": 1,

@@ -16,6 +16,8 @@ from tests.scenarios.economy_trials import (
     shown,
 )
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {
     "steps": 72, "delivery_hour": 48, "merchants": 15, "pool_hours": 2000.0, "hedgers": 10,
     "contracts": 500, "researchers": 0, "hosts": 1,

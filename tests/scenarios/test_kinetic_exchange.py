@@ -28,6 +28,8 @@ from scenarios.kinetic_exchange.population import Population
 from scenarios.kinetic_exchange.rules import DRAW_BITS, GAINS, GRAINS_PER_COIN, PPM, endowment
 from scenarios.kinetic_exchange.scenario import MEASURES, kinetic_exchange
 
+pytestmark = pytest.mark.slow
+
 CLOCKS = ("async", "sync", "shuffled")
 COIN = GRAINS_PER_COIN
 amounts = st.integers(0, 3 * COIN) | st.integers(0, 2**59) | st.sampled_from([0, COIN - 1, COIN])

@@ -17,6 +17,8 @@ from scenarios.token_economy.forgers import original_share
 from tests.scenarios.economy_effects import attack_of, effects
 from tests.scenarios.economy_trials import assert_paths_agree, metric, run
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {
     "researchers": 4, "hosts": 1, "stakers": 2, "traders": 4, "steps": 72,
     "authors": 8, "readers": 25, "copies": 6,
