@@ -18,6 +18,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
+from prsm_sim.actor.errors import UserError
 from prsm_sim.guard import Guard
 
 W = TypeVar("W")
@@ -91,10 +92,10 @@ class _Worker(Generic[W, R]):
     def answer(self) -> R | None:
         """What it says of the first of its pieces; None: it died of that."""
         try:
-            said: R | WorkerFailed = self.pipe.recv()
+            said: R | WorkerFailed | UserError = self.pipe.recv()
         except (EOFError, OSError):
             return None
-        if isinstance(said, WorkerFailed):
+        if isinstance(said, WorkerFailed | UserError):
             raise said
         return said
 
@@ -135,6 +136,7 @@ class Crew(Generic[W, R]):
 
         Raises:
             WorkerFailed: `do` raised.
+            UserError: `do` raised that: what a person has to mend comes as it is.
         """
         plan: _Plan[W, R] = _Plan(work, ahead)
         while True:
@@ -241,6 +243,10 @@ def crew_of(do: Callable[[W], R], workers: int) -> Iterator[Crew[W, R]]:
         crew.end()
 
 
+def _failure(error: Exception) -> WorkerFailed:
+    return WorkerFailed("".join(traceback.format_exception(error)))
+
+
 def _serve(pipe: Connection, other_end: Connection, do: Callable[[W], R]) -> None:
     """What a worker does until nobody is there to give it work."""
     _leave_interrupts()
@@ -250,9 +256,9 @@ def _serve(pipe: Connection, other_end: Connection, do: Callable[[W], R]) -> Non
         while True:
             piece: W = pipe.recv()
             try:
-                with Guard(lambda error: WorkerFailed("".join(traceback.format_exception(error)))):
-                    answer: R | WorkerFailed = do(piece)
-            except WorkerFailed as failed:
+                with Guard(_failure, (UserError,)):
+                    answer: R | WorkerFailed | UserError = do(piece)
+            except (WorkerFailed, UserError) as failed:
                 answer = failed
             pipe.send(answer)
     except (EOFError, OSError):  # the parent is gone

@@ -18,7 +18,6 @@ from typing import Any
 
 import msgspec
 
-from prsm_sim.actor.errors import UserError
 from prsm_sim.chance import Stream
 from prsm_sim.fuzz.bugs import applied, load_bugs
 from prsm_sim.fuzz.census import Census, take_census
@@ -237,12 +236,11 @@ class Campaign:
 
     def _together(self) -> Generator["Block", None, None]:
         blocks = self._blocks()
-        with crew_of(partial(_told_block, self.job, self.keep_going), self.workers) as crew:
+        work = partial(run_block, self.job, keep_going=self.keep_going)
+        with crew_of(work, self.workers) as crew:
             for found in crew.results(self._blocks(), 2 * self.workers + 1):
                 for block in found:
                     seeds = next(blocks)
-                    if isinstance(block, UserError):
-                        raise block
                     if block is None:
                         self.lost.append(seeds)
                     yield Block(0, 0, 0, {}, {}, {}, []) if block is None else block
@@ -258,14 +256,6 @@ class Block(msgspec.Struct):
     effects: dict[str, int]
     coverage: dict[str, int]
     failures: list[Trial]
-
-
-def _told_block(job: Job, keep_going: bool, seeds: range) -> "Block | UserError":
-    """`run_block` in another process, which tells what a person has to mend."""
-    try:
-        return run_block(job, seeds, keep_going)
-    except UserError as error:
-        return error
 
 
 def run_block(job: Job, seeds: range, keep_going: bool) -> Block:

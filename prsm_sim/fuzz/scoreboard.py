@@ -146,27 +146,17 @@ def run_hunts(
 
 def _together(tasks: Sequence[Hunt], workers: int) -> Iterator[Score]:
     number = 0
-    with crew_of(_told_hunt, workers) as crew:
+    with crew_of(hunt, workers) as crew:
         for found in crew.results(tasks, len(tasks)):
             for score in found:
                 task = tasks[number]
                 number += 1
-                if isinstance(score, UserError):
-                    raise score
                 if score is None:
                     raise UserError(
                         f"the process that hunted {task.job.bug} by {task.job.strategy} was killed "
                         "twice, most often for lack of memory; try again with fewer --workers"
                     )
                 yield score
-
-
-def _told_hunt(task: Hunt) -> Score | UserError:
-    """`hunt` in another process, which tells what a person has to mend."""
-    try:
-        return hunt(task)
-    except UserError as error:
-        return error
 
 
 def best_scores(scores: Sequence[Score]) -> dict[str, Score]:

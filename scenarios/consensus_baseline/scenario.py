@@ -8,7 +8,6 @@ on top, is what a fuzzer strikes.
 """
 
 from collections.abc import Callable
-from functools import cache
 
 from agents.consensus.byzantine import Equivocator, resign
 from agents.consensus.client import ConsensusClient
@@ -27,7 +26,7 @@ from scenarios.consensus_baseline.certificates import Certified
 from scenarios.consensus_baseline.executions import Executions
 from scenarios.consensus_baseline.key_value import KeyValueMachine
 from scenarios.consensus_baseline.latencies import Latencies
-from scenarios.consensus_baseline.limits import whole_after as find_whole_after
+from scenarios.consensus_baseline.limits import whole_after
 from scenarios.consensus_baseline.oracles import oracles
 from scenarios.consensus_baseline.parameters import ConsensusBaselineParameters, variants
 from scenarios.consensus_baseline.report import Report
@@ -169,7 +168,6 @@ def consensus_baseline(world: World, parameters: ConsensusBaselineParameters) ->
     baseline = Baseline(world, parameters)
     baseline.add_peers()
     baseline.add_faults()
-    whole_after = cache(lambda: find_whole_after(world.faults))
     world.check(
         Certified(
             baseline.members, baseline.is_honest, baseline.replicas, baseline.callers,
@@ -179,7 +177,12 @@ def consensus_baseline(world: World, parameters: ConsensusBaselineParameters) ->
     history, executions = History(), Executions()
     world.check(
         *oracles(
-            baseline.is_honest, parameters, baseline.slots_open, whole_after, history, executions
+            baseline.is_honest,
+            parameters,
+            baseline.slots_open,
+            lambda: whole_after(world.faults),
+            history,
+            executions,
         )
     )
     latencies = Latencies(history, executions)
